@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copyright (C) 2026 The dgem authors
+ *
+ * dgem, the DMA GEM driver: what user space and the kernel agree on.
+ */
+#ifndef _DGEM_DRM_H_
+#define _DGEM_DRM_H_
+
+#include "drm.h"
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+/**
+ * DOC: rules that hold for every ioctl
+ *
+ * - Structures have one layout on 32 and 64 bit. Pointers travel as &__u64.
+ * - Every @pad, every reserved value and every flag not named here must be zero, else -EINVAL.
+ * - A handle that this file does not own is -ENOENT; memory that cannot be read or written is
+ *   -EFAULT.
+ * - A call that fails changes nothing: no handle, fence, mapping or memory stays behind.
+ * - Offsets and lengths are bytes. A range that is empty, wraps or reaches past the end of its
+ *   object is -EINVAL.
+ * - After the device is gone every ioctl answers -ENODEV.
+ */
+
+#define DRM_DGEM_QUERY		0x00
+#define DRM_DGEM_CREATE		0x01
+#define DRM_DGEM_INFO		0x02
+#define DRM_DGEM_MMAP		0x03
+#define DRM_DGEM_SYNC		0x04
+#define DRM_DGEM_SUBMIT		0x05
+
+/**
+ * enum drm_dgem_kind - where an object's memory comes from
+ */
+enum drm_dgem_kind {
+	/**
+	 * @DRM_DGEM_KIND_CONTIGUOUS: physically contiguous, cached memory (CMA where the kernel has
+	 * it). The device sees one segment; the CPU needs SYNC around its accesses. Mapped by page
+	 * faults, with huge pages where it can be.
+	 */
+	DRM_DGEM_KIND_CONTIGUOUS = 0,
+	/**
+	 * @DRM_DGEM_KIND_COHERENT: memory that CPU and device see alike without SYNC, mapped at
+	 * once. With DRM_DGEM_CACHE_WC: write-combined.
+	 */
+	DRM_DGEM_KIND_COHERENT = 1,
+	/**
+	 * @DRM_DGEM_KIND_IMPORT: another driver's dma-buf. Told by INFO; CREATE refuses it with
+	 * -EINVAL, use DRM_IOCTL_PRIME_FD_TO_HANDLE.
+	 */
+	DRM_DGEM_KIND_IMPORT = 2,
+};
+
+/**
+ * enum drm_dgem_cache - how the CPU caches an object's memory
+ */
+enum drm_dgem_cache {
+	/**
+	 * @DRM_DGEM_CACHE_DEFAULT: what suits the kind; CREATE only, never told by INFO's
+	 * @cache_granted
+	 */
+	DRM_DGEM_CACHE_DEFAULT = 0,
+	/** @DRM_DGEM_CACHE_CACHED: ordinary write-back memory */
+	DRM_DGEM_CACHE_CACHED = 1,
+	/** @DRM_DGEM_CACHE_WC: write-combined: writes are gathered, reads are slow */
+	DRM_DGEM_CACHE_WC = 2,
+	/**
+	 * @DRM_DGEM_CACHE_UNCACHED: no caching (coherent memory for a device that is not cache-
+	 * coherent)
+	 */
+	DRM_DGEM_CACHE_UNCACHED = 3,
+	/** @DRM_DGEM_CACHE_EXPORTER: as the exporter of an imported dma-buf likes; INFO only */
+	DRM_DGEM_CACHE_EXPORTER = 4,
+};
+
+/**
+ * enum drm_dgem_query_type - what DRM_IOCTL_DGEM_QUERY can tell
+ */
+enum drm_dgem_query_type {
+	/** @DRM_DGEM_QUERY_DEVICE: &struct drm_dgem_query_device */
+	DRM_DGEM_QUERY_DEVICE = 0,
+	/** @DRM_DGEM_QUERY_ENGINE: &struct drm_dgem_query_engine */
+	DRM_DGEM_QUERY_ENGINE = 1,
+	/** @DRM_DGEM_QUERY_STATS: &struct drm_dgem_query_stats */
+	DRM_DGEM_QUERY_STATS = 2,
+};
+
+/**
+ * struct drm_dgem_query - ask the device about itself
+ *
+ * Answers grow at their end only. The kernel writes as much of the answer as @size bytes hold and
+ * clears the rest of them, so that an older kernel leaves a newer client zeroes.
+ *
+ * Errors: -EINVAL for an unknown @type or a non-zero @pad, -EFAULT if @data cannot be written.
+ */
+struct drm_dgem_query {
+	/** @type: in: one of &enum drm_dgem_query_type */
+	__u32 type;
+	/** @size: in: bytes at @data; out: bytes of the kernel's whole answer */
+	__u32 size;
+	/** @data: in: user pointer to the answer, or 0 to ask for @size alone */
+	__u64 data;
+	/** @pad: must be zero */
+	__u64 pad;
+};
+
+/**
+ * struct drm_dgem_query_device - answer to DRM_DGEM_QUERY_DEVICE
+ */
+struct drm_dgem_query_device {
+	/** @kinds: bit (1 << kind) for every &enum drm_dgem_kind that CREATE takes here */
+	__u64 kinds;
+	/**
+	 * @max_size: the largest object in bytes that CREATE considers; more is -EINVAL, less may
+	 * be -ENOMEM
+	 */
+	__u64 max_size;
+	/** @page_size: object sizes are rounded up to a multiple of this many bytes */
+	__u32 page_size;
+	/** @max_ops: the most operations that one SUBMIT takes */
+	__u32 max_ops;
+	/** @name: the instance's name, terminated by a zero byte */
+	__u8 name[32];
+};
+
+/** enum drm_dgem_engine_type - who moves the bytes of a SUBMIT */
+enum drm_dgem_engine_type {
+	/** @DRM_DGEM_ENGINE_CPU: a kernel worker; the machine has no usable DMA channel */
+	DRM_DGEM_ENGINE_CPU = 0,
+	/** @DRM_DGEM_ENGINE_DMA: a dmaengine channel */
+	DRM_DGEM_ENGINE_DMA = 1,
+};
+
+/**
+ * struct drm_dgem_query_engine - answer to DRM_DGEM_QUERY_ENGINE
+ */
+struct drm_dgem_query_engine {
+	/** @type: one of &enum drm_dgem_engine_type */
+	__u32 type;
+	/**
+	 * @copy_align: offsets, lengths and pitches of an operation must be multiples of this many
+	 * bytes (a power of two)
+	 */
+	__u32 copy_align;
+	/** @dma_mask: the highest address that the engine reaches, as a mask of ones */
+	__u64 dma_mask;
+	/**
+	 * @max_segment: bytes of the longest DMA segment that the engine takes in one descriptor
+	 */
+	__u32 max_segment;
+	/** @pad: zero */
+	__u32 pad;
+	/** @name: the channel's name ("dma0chan0") or "cpu", terminated by a zero byte */
+	__u8 name[32];
+	/** @device: the name of the device that moves the bytes, empty for the CPU */
+	__u8 device[32];
+};
+
+/**
+ * struct drm_dgem_query_stats - answer to DRM_DGEM_QUERY_STATS
+ *
+ * Counters since the instance came up; they only grow, but for @objects, @bytes and @vmas.
+ */
+struct drm_dgem_query_stats {
+	/** @objects: objects alive, imports too */
+	__u64 objects;
+	/** @bytes: bytes of memory allocated for the objects alive */
+	__u64 bytes;
+	/** @vmas: user mappings alive, of nodes and of exported dma-bufs */
+	__u64 vmas;
+	/** @jobs: jobs accepted by SUBMIT */
+	__u64 jobs;
+	/** @jobs_failed: jobs whose fence carries an error */
+	__u64 jobs_failed;
+	/** @bytes_dma: bytes that the DMA engine has moved */
+	__u64 bytes_dma;
+	/** @bytes_cpu: bytes that the CPU has copied in this driver's name */
+	__u64 bytes_cpu;
+};
+
+/**
+ * struct drm_dgem_create - make an object
+ *
+ * The memory is zero, to the end of its last page.
+ *
+ * Errors: -EINVAL for an unknown kind, cache mode or flag, a cache mode that the kind cannot have,
+ * a @size of zero or above &drm_dgem_query_device.max_size; -EOPNOTSUPP for a kind that this
+ * instance does not have; -ENOMEM.
+ */
+struct drm_dgem_create {
+	/** @size: in: bytes wanted; out: bytes given, a multiple of the page size */
+	__u64 size;
+	/** @kind: in: one of &enum drm_dgem_kind */
+	__u32 kind;
+	/** @cache: in: one of &enum drm_dgem_cache */
+	__u32 cache;
+	/** @flags: in: must be zero */
+	__u32 flags;
+	/** @handle: out: the object's handle, owned by this file until DRM_IOCTL_GEM_CLOSE */
+	__u32 handle;
+};
+
+/** DRM_DGEM_CAP_MMAP - the object can be mapped into user space */
+#define DRM_DGEM_CAP_MMAP	0x1
+/** DRM_DGEM_CAP_EXPORT - the object can be exported as a dma-buf */
+#define DRM_DGEM_CAP_EXPORT	0x2
+/** DRM_DGEM_CAP_WRITE - the object can be written; an import of a read-only dma-buf cannot */
+#define DRM_DGEM_CAP_WRITE	0x4
+
+/**
+ * struct drm_dgem_info - tell what an object is
+ *
+ * Errors: -ENOENT for an unknown handle, -EINVAL for a non-zero @flags or @pad.
+ */
+struct drm_dgem_info {
+	/** @handle: in: the object */
+	__u32 handle;
+	/** @flags: in: must be zero */
+	__u32 flags;
+	/** @size: out: bytes */
+	__u64 size;
+	/** @kind: out: one of &enum drm_dgem_kind */
+	__u32 kind;
+	/** @caps: out: DRM_DGEM_CAP_* */
+	__u32 caps;
+	/** @cache_asked: out: what CREATE was asked for, one of &enum drm_dgem_cache */
+	__u32 cache_asked;
+	/** @cache_granted: out: what user mappings have, one of &enum drm_dgem_cache */
+	__u32 cache_granted;
+	/**
+	 * @segments: out: DMA segments that the engine sees; 0 while the engine has not mapped the
+	 * object yet
+	 */
+	__u32 segments;
+	/** @vmas: out: user mappings of the object that are alive, in all processes */
+	__u32 vmas;
+	/** @pad: must be zero */
+	__u64 pad;
+};
+
+/**
+ * struct drm_dgem_mmap - get the offset at which mmap() of the DRM node maps an object
+ *
+ * The node maps objects from their start: mmap() longer than the object is -EINVAL, and so are
+ * private (copy on write) mappings. A part of an object is mapped through its dma-buf.
+ *
+ * Errors: -ENOENT for an unknown handle, -EINVAL for a non-zero @flags, -EOPNOTSUPP for an object
+ * that cannot be mapped.
+ */
+struct drm_dgem_mmap {
+	/** @handle: in: the object */
+	__u32 handle;
+	/** @flags: in: must be zero */
+	__u32 flags;
+	/** @offset: out: offset for mmap() */
+	__u64 offset;
+};
+
+/** DRM_DGEM_SYNC_READ - the CPU is going to read, or has read */
+#define DRM_DGEM_SYNC_READ	0x1
+/** DRM_DGEM_SYNC_WRITE - the CPU is going to write, or has written */
+#define DRM_DGEM_SYNC_WRITE	0x2
+/** DRM_DGEM_SYNC_END - the CPU is done: the opposite of the (default) start */
+#define DRM_DGEM_SYNC_END	0x4
+
+/**
+ * struct drm_dgem_sync - open or close a window in which the CPU accesses a range
+ *
+ * The start waits for the jobs and other fences of the object (writers only, for DRM_DGEM_SYNC_READ
+ * alone) and makes what devices wrote visible to the CPU; the end makes what the CPU wrote visible
+ * to devices. Only the range is worked on, but for an import, whose exporter knows whole buffers
+ * only.
+ *
+ * Errors: -ENOENT, -EINVAL (neither READ nor WRITE, bad range), -ETIME if the fences did not signal
+ * in time, -EACCES for WRITE on an object that cannot be written, -ERESTARTSYS when interrupted
+ * (restarted by the C library wrappers, the time-out being absolute).
+ */
+struct drm_dgem_sync {
+	/** @handle: in: the object */
+	__u32 handle;
+	/** @flags: in: DRM_DGEM_SYNC_* */
+	__u32 flags;
+	/** @offset: in: first byte of the range */
+	__u64 offset;
+	/** @length: in: bytes of the range */
+	__u64 length;
+	/**
+	 * @timeout_ns: in: absolute CLOCK_MONOTONIC time to wait until; 0 asks without waiting.
+	 * Unused with END
+	 */
+	__s64 timeout_ns;
+};
+
+/**
+ * enum drm_dgem_op_code - what an operation of a job does
+ */
+enum drm_dgem_op_code {
+	/** @DRM_DGEM_OP_COPY: copy @width bytes; @height, @src_pitch, @dst_pitch are zero */
+	DRM_DGEM_OP_COPY = 0,
+	/** @DRM_DGEM_OP_COPY_2D: copy @height rows of @width bytes, rows starting a pitch apart */
+	DRM_DGEM_OP_COPY_2D = 1,
+};
+
+/**
+ * struct drm_dgem_op - one operation of a job
+ *
+ * Operations of a job run in order. Source and destination may lie in one object if the spans from
+ * their first to their last byte do not overlap (-EINVAL).
+ */
+struct drm_dgem_op {
+	/** @op: one of &enum drm_dgem_op_code */
+	__u32 op;
+	/** @flags: must be zero */
+	__u32 flags;
+	/** @src: handle of the object read */
+	__u32 src;
+	/** @dst: handle of the object written */
+	__u32 dst;
+	/** @src_offset: first byte read */
+	__u64 src_offset;
+	/** @dst_offset: first byte written */
+	__u64 dst_offset;
+	/** @width: bytes to copy, or bytes a row; not zero */
+	__u64 width;
+	/** @height: rows; not zero for COPY_2D */
+	__u32 height;
+	/** @pad: must be zero */
+	__u32 pad;
+	/** @src_pitch: bytes from a source row to the next, not below @width */
+	__u64 src_pitch;
+	/** @dst_pitch: bytes from a destination row to the next, not below @width */
+	__u64 dst_pitch;
+};
+
+/**
+ * struct drm_dgem_syncobj - a syncobj, or a point of a timeline, to wait for or to signal
+ */
+struct drm_dgem_syncobj {
+	/** @handle: syncobj of this file */
+	__u32 handle;
+	/** @flags: must be zero */
+	__u32 flags;
+	/** @point: point of a timeline, or 0 for a binary syncobj */
+	__u64 point;
+};
+
+/**
+ * DRM_DGEM_SUBMIT_NO_IMPLICIT - neither wait for the objects' fences nor leave one: only syncobjs
+ * count
+ */
+#define DRM_DGEM_SUBMIT_NO_IMPLICIT	0x1
+
+/**
+ * struct drm_dgem_submit - queue a job
+ *
+ * The job waits for @in_syncs and (by default) for the objects' implicit fences, runs its
+ * operations on the engine, and signals @out_syncs. The objects stay alive until then. Everything
+ * is checked before anything is queued. DRM_DGEM_SUBMIT_NO_IMPLICIT still leaves a bookkeeping
+ * fence, so that memory is not taken away under the job.
+ *
+ * Errors: -EINVAL (bad count, stride, operation, range, alignment; a syncobj in @in_syncs that has
+ * no fence yet), -E2BIG (an element longer than this kernel knows, with bytes set there), -ENOENT
+ * (an object or syncobj), -EACCES (writing an object that cannot be written), -EOPNOTSUPP (an
+ * object that the engine cannot reach), -ENOMEM, -ENODEV, -ERESTARTSYS.
+ */
+struct drm_dgem_submit {
+	/**
+	 * @ops: in: user pointer to @op_count elements of &struct drm_dgem_op, @op_stride bytes
+	 * apart
+	 */
+	__u64 ops;
+	/** @op_count: in: 1 to &drm_dgem_query_device.max_ops */
+	__u32 op_count;
+	/** @op_stride: in: bytes an element, sizeof(struct drm_dgem_op) to 4096, a multiple of 8 */
+	__u32 op_stride;
+	/** @in_syncs: in: user pointer to @in_sync_count elements of &struct drm_dgem_syncobj */
+	__u64 in_syncs;
+	/** @in_sync_count: in: 0 to 1024 */
+	__u32 in_sync_count;
+	/** @out_sync_count: in: 0 to 1024 */
+	__u32 out_sync_count;
+	/** @out_syncs: in: user pointer to @out_sync_count elements of &struct drm_dgem_syncobj */
+	__u64 out_syncs;
+	/**
+	 * @sync_stride: in: bytes an element of both, sizeof(struct drm_dgem_syncobj) to 4096, a
+	 * multiple of 8
+	 */
+	__u32 sync_stride;
+	/** @flags: in: DRM_DGEM_SUBMIT_* */
+	__u32 flags;
+};
+
+#define DRM_IOCTL_DGEM_QUERY	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_QUERY, struct drm_dgem_query)
+#define DRM_IOCTL_DGEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_CREATE, struct drm_dgem_create)
+#define DRM_IOCTL_DGEM_INFO	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_INFO, struct drm_dgem_info)
+#define DRM_IOCTL_DGEM_MMAP	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_MMAP, struct drm_dgem_mmap)
+#define DRM_IOCTL_DGEM_SYNC	DRM_IOW(DRM_COMMAND_BASE + DRM_DGEM_SYNC, struct drm_dgem_sync)
+#define DRM_IOCTL_DGEM_SUBMIT	DRM_IOW(DRM_COMMAND_BASE + DRM_DGEM_SUBMIT, struct drm_dgem_submit)
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif /* _DGEM_DRM_H_ */
