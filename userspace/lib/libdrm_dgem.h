@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copyright (C) 2026 The dgem authors
+ *
+ * libdrm_dgem: memory made for device DMA, and jobs that a DMA engine runs on it.
+ *
+ * What holds for every function:
+ *
+ * - A function that returns int returns 0, or a value its comment names, on success and a negative
+ *   errno number on failure. Output parameters are written on success only. Besides what a comment
+ *   names, -ENOMEM is possible wherever something is made, and -ENODEV once the device is gone.
+ * - Sizes, offsets, lengths and pitches are bytes. Times are nanoseconds counted from the call;
+ *   DGEM_WAIT_FOREVER has no end, 0 asks without waiting.
+ * - Devices, buffer objects and jobs are counted. The function that returns one gives the caller a
+ *   reference, _ref() adds one, _del() drops one and does nothing for NULL. A buffer object and a
+ *   job hold their device; a job holds its buffer objects.
+ * - Every function can be called from any thread at any time, but for a job: it is built and
+ *   submitted by one thread at a time.
+ * - File descriptors that a function returns are the caller's to close and are close-on-exec. File
+ *   descriptors that a function takes stay the caller's.
+ */
+#ifndef LIBDRM_DGEM_H
+#define LIBDRM_DGEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+/** struct dgem_device - one open dgem node, with the table of its buffer objects */
+struct dgem_device;
+/** struct dgem_bo - a buffer object: memory that devices and the CPU share */
+struct dgem_bo;
+/** struct dgem_job - a list of operations for the engine, with what it waits for and signals */
+struct dgem_job;
+
+/** DGEM_WAIT_FOREVER - a time-out that never comes */
+#define DGEM_WAIT_FOREVER	((int64_t)-1)
+
+/** DGEM_READ - the CPU, or the holder of a dma-buf, reads */
+#define DGEM_READ		0x1u
+/** DGEM_WRITE - the CPU, or the holder of a dma-buf, writes */
+#define DGEM_WRITE		0x2u
+
+/** enum dgem_kind - where the memory of a buffer object comes from */
+enum dgem_kind {
+	/** Physically contiguous, cached. One DMA segment. CPU accesses need dgem_bo_sync_*() */
+	DGEM_KIND_CONTIGUOUS = 0,
+	/** CPU and devices see the same without synchronisation */
+	DGEM_KIND_COHERENT = 1,
+	/** Another driver's dma-buf: dgem_bo_from_dmabuf() makes these, dgem_bo_new() does not */
+	DGEM_KIND_IMPORT = 2,
+};
+
+/** enum dgem_cache - how the CPU caches the memory of a buffer object */
+enum dgem_cache {
+	/** What suits the kind; for dgem_bo_new() only */
+	DGEM_CACHE_DEFAULT = 0,
+	/** Ordinary write-back memory */
+	DGEM_CACHE_CACHED = 1,
+	/** Write-combined: writes are gathered, reads are slow */
+	DGEM_CACHE_WC = 2,
+	/** Not cached at all */
+	DGEM_CACHE_UNCACHED = 3,
+	/** As the exporter of an imported dma-buf likes; told by dgem_bo_get_info() only */
+	DGEM_CACHE_EXPORTER = 4,
+};
+
+/** enum dgem_engine_type - who moves the bytes of a job */
+enum dgem_engine_type {
+	/** A kernel worker */
+	DGEM_ENGINE_CPU = 0,
+	/** A channel of the kernel's dmaengine framework */
+	DGEM_ENGINE_DMA = 1,
+};
+
+/** struct dgem_device_info - what dgem_device_get_info() tells */
+struct dgem_device_info {
+	/** Bit (1 << kind) for each enum dgem_kind that dgem_bo_new() takes on this device */
+	uint64_t kinds;
+	/** The largest size that dgem_bo_new() considers */
+	uint64_t max_size;
+	/** Sizes of buffer objects are multiples of this */
+	uint32_t page_size;
+	/** The most operations in one job */
+	uint32_t max_ops;
+	/** Name of the instance, terminated */
+	char name[32];
+};
+
+/** struct dgem_engine_info - what dgem_device_get_engine() tells */
+struct dgem_engine_info {
+	/** One of enum dgem_engine_type */
+	uint32_t type;
+	/** Offsets, lengths and pitches of operations are multiples of this power of two */
+	uint32_t copy_align;
+	/** The highest bus address that the engine reaches, as a mask of ones */
+	uint64_t dma_mask;
+	/** The longest DMA segment of one descriptor */
+	uint32_t max_segment;
+	/** Zero */
+	uint32_t pad;
+	/** Name of the channel, or "cpu", terminated */
+	char name[32];
+	/** Name of the device that moves the bytes, terminated; empty for the CPU */
+	char device[32];
+};
+
+/** struct dgem_stats - what dgem_device_get_stats() tells: the device's figures, of all clients */
+struct dgem_stats {
+	/** Objects that exist now, imports too */
+	uint64_t objects;
+	/** Bytes allocated for them */
+	uint64_t bytes;
+	/** User mappings that exist now */
+	uint64_t vmas;
+	/** Jobs accepted so far */
+	uint64_t jobs;
+	/** Jobs that ended with an error so far */
+	uint64_t jobs_failed;
+	/** Bytes that the DMA engine has moved so far */
+	uint64_t bytes_dma;
+	/** Bytes that the CPU has copied in the driver's name so far */
+	uint64_t bytes_cpu;
+};
+
+/** DGEM_CAP_MMAP - dgem_bo_map() works on the object */
+#define DGEM_CAP_MMAP		0x1u
+/** DGEM_CAP_EXPORT - dgem_bo_dmabuf() works on the object */
+#define DGEM_CAP_EXPORT		0x2u
+/** DGEM_CAP_WRITE - the object can be written */
+#define DGEM_CAP_WRITE		0x4u
+
+/** struct dgem_bo_info - what dgem_bo_get_info() tells */
+struct dgem_bo_info {
+	/** Bytes of memory */
+	uint64_t size;
+	/** One of enum dgem_kind */
+	uint32_t kind;
+	/** DGEM_CAP_* */
+	uint32_t caps;
+	/** What dgem_bo_new() was asked for, one of enum dgem_cache */
+	uint32_t cache_asked;
+	/** What user mappings have, one of enum dgem_cache */
+	uint32_t cache_granted;
+	/** DMA segments that the engine sees; 0 while the engine has not mapped the object yet */
+	uint32_t segments;
+	/** User mappings of the object in all processes */
+	uint32_t vmas;
+};
+
+/*
+ * Devices
+ */
+
+/**
+ * dgem_device_open() - open a dgem node and wrap it
+ * @which: a path if it has a slash ("/dev/dri/renderD128"); else the name of an instance, as
+ *	dgem_device_get_info() tells it; NULL for the first dgem node that there is
+ * @dev: the device, with one reference; its file is closed with the last one
+ *
+ * Return: 0; -ENODEV if there is no such node, or it is another driver's; -EACCES if the node, or
+ * the only candidates, cannot be opened by this user; other errors of open().
+ */
+int dgem_device_open(const char *which, struct dgem_device **dev);
+
+/**
+ * dgem_device_open_index() - open the nth dgem node of the machine
+ * @index: 0 for the first, in the order of the node's numbers
+ * @dev: as for dgem_device_open()
+ *
+ * Return: 0; -ENODEV if there are not that many; -EACCES if nodes that could be it cannot be
+ * opened by this user.
+ */
+int dgem_device_open_index(unsigned int index, struct dgem_device **dev);
+
+/**
+ * dgem_device_new() - wrap a dgem node that is open already
+ * @fd: the node; it stays the caller's and has to stay open as long as the device is in use
+ * @dev: the device, with one reference
+ *
+ * Handles belong to the open file: wrap it once only, or two devices close each other's handles.
+ *
+ * Return: 0; -ENODEV if @fd is no dgem node; -EBADF.
+ */
+int dgem_device_new(int fd, struct dgem_device **dev);
+
+/** dgem_device_ref() - add a reference and return @dev */
+struct dgem_device *dgem_device_ref(struct dgem_device *dev);
+
+/** dgem_device_del() - drop a reference; the last one ends the device */
+void dgem_device_del(struct dgem_device *dev);
+
+/** dgem_device_fd() - the open file, for libdrm's own functions; it stays the device's */
+int dgem_device_fd(const struct dgem_device *dev);
+
+/** dgem_device_path() - path of the node; the string lives as long as the device */
+const char *dgem_device_path(const struct dgem_device *dev);
+
+/**
+ * dgem_device_get_info() - ask for the device's properties
+ * @dev: the device
+ * @info: the answer
+ * @size: sizeof(*info); what this version of driver and library does not know is cleared
+ *
+ * Return: 0; an error of the ioctl.
+ */
+int dgem_device_get_info(struct dgem_device *dev, struct dgem_device_info *info, size_t size);
+
+/**
+ * dgem_device_get_engine() - ask who moves the bytes; parameters and errors as for
+ * dgem_device_get_info()
+ */
+int dgem_device_get_engine(struct dgem_device *dev, struct dgem_engine_info *info, size_t size);
+
+/**
+ * dgem_device_get_stats() - ask for the device's counters; parameters and errors as for
+ * dgem_device_get_info()
+ */
+int dgem_device_get_stats(struct dgem_device *dev, struct dgem_stats *stats, size_t size);
+
+/**
+ * dgem_syncobj_wait() - wait for a syncobj's fence and tell how it ended
+ * @dev: the device that has the syncobj (made by drmSyncobjCreate() on dgem_device_fd())
+ * @handle: the syncobj
+ * @point: the point of a timeline, or 0 for a binary syncobj
+ * @timeout_ns: how long to wait
+ *
+ * Return: 0 when the fence has signalled without error; -ETIME; -EINVAL if it has no fence;
+ * -ENOENT for an unknown handle; else the error that the job ended with (-ECANCELED,
+ * -ETIMEDOUT, -EIO ...).
+ */
+int dgem_syncobj_wait(struct dgem_device *dev, uint32_t handle, uint64_t point,
+		      int64_t timeout_ns);
+
+/*
+ * Buffer objects
+ */
+
+/**
+ * dgem_bo_new() - allocate memory; it is zero
+ * @dev: the device
+ * @size: bytes wanted; dgem_bo_size() tells what was given, a multiple of the page size
+ * @kind: CONTIGUOUS or COHERENT
+ * @cache: DEFAULT, or what the kind can have
+ * @bo: the object, with one reference
+ *
+ * Return: 0; -EINVAL for a size of 0 or above the device's max_size, a kind that cannot be
+ * allocated, a cache mode that the kind cannot have; -EOPNOTSUPP for a kind that this device does
+ * not have; -ENOMEM.
+ */
+int dgem_bo_new(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
+		enum dgem_cache cache, struct dgem_bo **bo);
+
+/**
+ * dgem_bo_from_dmabuf() - import a dma-buf
+ * @dev: the device
+ * @fd: the dma-buf; it stays the caller's and may be closed afterwards
+ * @bo: the object, with one reference: the same pointer each time for the same memory, also for
+ *	dma-bufs that this device has exported
+ *
+ * Return: 0; -EBADF or -EINVAL if @fd is no dma-buf; what the exporter answers.
+ */
+int dgem_bo_from_dmabuf(struct dgem_device *dev, int fd, struct dgem_bo **bo);
+
+/** dgem_bo_ref() - add a reference and return @bo */
+struct dgem_bo *dgem_bo_ref(struct dgem_bo *bo);
+
+/**
+ * dgem_bo_del() - drop a reference; the last one removes the mapping and closes the handle. The
+ * memory itself lives on while a job, a dma-buf or another process uses it.
+ */
+void dgem_bo_del(struct dgem_bo *bo);
+
+/** dgem_bo_device() - the device of the object, without a reference for the caller */
+struct dgem_device *dgem_bo_device(const struct dgem_bo *bo);
+
+/** dgem_bo_handle() - the GEM handle; it stays the object's */
+uint32_t dgem_bo_handle(const struct dgem_bo *bo);
+
+/** dgem_bo_size() - bytes of memory */
+uint64_t dgem_bo_size(const struct dgem_bo *bo);
+
+/**
+ * dgem_bo_get_info() - ask what the object is
+ * @bo: the object
+ * @info: the answer
+ * @size: sizeof(*info); what this version does not know is cleared
+ *
+ * Return: 0; an error of the ioctl.
+ */
+int dgem_bo_get_info(struct dgem_bo *bo, struct dgem_bo_info *info, size_t size);
+
+/**
+ * dgem_bo_dmabuf() - export the object as a dma-buf
+ * @bo: the object
+ * @access: DGEM_READ, with DGEM_WRITE if holders may write. The first export of an object decides
+ *	for good.
+ *
+ * Return: a new file descriptor, the caller's to close; -EINVAL for another @access; -EOPNOTSUPP
+ * for an object that cannot be exported; -EMFILE.
+ */
+int dgem_bo_dmabuf(struct dgem_bo *bo, uint32_t access);
+
+/**
+ * dgem_bo_map() - map the whole object into the process
+ * @bo: the object
+ * @ptr: its first byte, dgem_bo_size() bytes long; read-only for an object without DGEM_CAP_WRITE
+ *
+ * The first call makes the mapping and the others return the same address. The mapping goes with
+ * as many calls of dgem_bo_unmap(), or with the object.
+ *
+ * Return: 0; -EOPNOTSUPP for an object that cannot be mapped; errors of mmap().
+ */
+int dgem_bo_map(struct dgem_bo *bo, void **ptr);
+
+/**
+ * dgem_bo_unmap() - take back one dgem_bo_map()
+ *
+ * Return: 0; -EINVAL if the object is not mapped.
+ */
+int dgem_bo_unmap(struct dgem_bo *bo);
+
+/**
+ * dgem_bo_sync_begin() - open a window in which the CPU accesses a range
+ * @bo: the object
+ * @offset: first byte
+ * @length: bytes, not 0
+ * @access: DGEM_READ, DGEM_WRITE or both
+ * @timeout_ns: how long to wait for jobs that are in the way: those that write the object, and for
+ *	DGEM_WRITE those that read it too
+ *
+ * What devices wrote before is visible to the CPU afterwards. Only the range is worked on, but for
+ * an import, whose exporter knows whole buffers only.
+ *
+ * Return: 0; -EINVAL for a bad range or access; -EACCES for DGEM_WRITE without DGEM_CAP_WRITE;
+ * -ETIME.
+ */
+int dgem_bo_sync_begin(struct dgem_bo *bo, uint64_t offset, uint64_t length, uint32_t access,
+		       int64_t timeout_ns);
+
+/**
+ * dgem_bo_sync_end() - close the window: what the CPU wrote is visible to devices afterwards
+ * @bo: the object
+ * @offset: as given to dgem_bo_sync_begin()
+ * @length: likewise
+ * @access: likewise
+ *
+ * Return: 0; -EINVAL for a bad range or access; -EACCES.
+ */
+int dgem_bo_sync_end(struct dgem_bo *bo, uint64_t offset, uint64_t length, uint32_t access);
+
+/*
+ * Jobs
+ */
+
+/**
+ * dgem_job_new() - make an empty job
+ * @dev: the device whose engine is going to run it
+ * @job: the job, with one reference
+ *
+ * Return: 0; -ENOMEM.
+ */
+int dgem_job_new(struct dgem_device *dev, struct dgem_job **job);
+
+/** dgem_job_ref() - add a reference and return @job */
+struct dgem_job *dgem_job_ref(struct dgem_job *job);
+
+/** dgem_job_del() - drop a reference; jobs that were submitted run on without it */
+void dgem_job_del(struct dgem_job *job);
+
+/**
+ * dgem_job_copy() - add: copy @length bytes
+ * @job: the job
+ * @dst: object written; the job takes a reference of its own, as for @src
+ * @dst_offset: first byte written
+ * @src: object read, of the same device as the job; may be @dst if the ranges do not overlap
+ * @src_offset: first byte read
+ * @length: bytes, not 0
+ *
+ * Operations run in the order in which they were added. Ranges are checked by dgem_job_submit().
+ *
+ * Return: 0; -EINVAL for an object of another device; -ENOMEM.
+ */
+int dgem_job_copy(struct dgem_job *job, struct dgem_bo *dst, uint64_t dst_offset,
+		  struct dgem_bo *src, uint64_t src_offset, uint64_t length);
+
+/**
+ * dgem_job_copy_2d() - add: copy a rectangle of @height rows of @width bytes
+ * @job: the job
+ * @dst: object written
+ * @dst_offset: first byte of the first row written
+ * @dst_pitch: bytes from one row written to the next, at least @width
+ * @src: object read
+ * @src_offset: first byte of the first row read
+ * @src_pitch: bytes from one row read to the next, at least @width
+ * @width: bytes a row, not 0
+ * @height: rows, not 0
+ *
+ * Return: as dgem_job_copy().
+ */
+int dgem_job_copy_2d(struct dgem_job *job, struct dgem_bo *dst, uint64_t dst_offset,
+		     uint64_t dst_pitch, struct dgem_bo *src, uint64_t src_offset,
+		     uint64_t src_pitch, uint64_t width, uint32_t height);
+
+/**
+ * dgem_job_wait_syncobj() - add: do not start before a syncobj has signalled
+ * @job: the job
+ * @handle: the syncobj; it stays the caller's and has to have a fence when the job is submitted
+ * @point: the point of a timeline, or 0 for a binary syncobj
+ *
+ * Return: 0; -ENOMEM.
+ */
+int dgem_job_wait_syncobj(struct dgem_job *job, uint32_t handle, uint64_t point);
+
+/**
+ * dgem_job_signal_syncobj() - add: signal a syncobj when the job has ended
+ * @job: the job
+ * @handle: the syncobj; it stays the caller's
+ * @point: the point of a timeline, or 0 for a binary syncobj
+ *
+ * Return: 0; -ENOMEM.
+ */
+int dgem_job_signal_syncobj(struct dgem_job *job, uint32_t handle, uint64_t point);
+
+/**
+ * DGEM_SUBMIT_NO_IMPLICIT - neither wait for the objects' own fences nor leave one for others:
+ * only the job's syncobjs order it
+ */
+#define DGEM_SUBMIT_NO_IMPLICIT	0x1u
+
+/**
+ * dgem_job_submit() - give the job to the engine and return at once
+ * @job: the job; it stays as it is and may be submitted again
+ * @flags: 0 or DGEM_SUBMIT_NO_IMPLICIT
+ *
+ * Return: 0; -EINVAL for a job without operations or with too many, a bad range, pitch, alignment
+ * or overlap, or a syncobj to wait for without a fence; -ENOENT for an unknown syncobj; -EACCES for
+ * writing a read-only object; -EOPNOTSUPP for memory that the engine cannot reach.
+ */
+int dgem_job_submit(struct dgem_job *job, uint32_t flags);
+
+/**
+ * dgem_job_run() - submit the job and wait until it has ended
+ * @job: the job
+ * @flags: as for dgem_job_submit()
+ * @timeout_ns: how long to wait. The job goes on after -ETIME.
+ *
+ * Return: 0; what dgem_job_submit() and dgem_syncobj_wait() return.
+ */
+int dgem_job_run(struct dgem_job *job, uint32_t flags, int64_t timeout_ns);
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif /* LIBDRM_DGEM_H */

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright (C) 2026 The dgem authors
+ *
+ * Messages, arguments and files.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+static const char *command_name = "";
+
+void set_command_name(const char *name)
+{
+	command_name = name;
+}
+
+static void vcomplain(const char *format, va_list args)
+{
+	fflush(stdout);
+	fprintf(stderr, "dgem %s: ", command_name);
+	vfprintf(stderr, format, args);
+}
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vcomplain(format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+int failed(int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vcomplain(format, args);
+	va_end(args);
+	fprintf(stderr, ": %s\n", strerror(-error));
+	return STATUS_FAILED;
+}
+
+int bad_usage(void)
+{
+	fprintf(stderr, "Try \"dgem %s --help\".\n", command_name);
+	return STATUS_USAGE;
+}
+
+bool parse_size(const char *what, const char *text, uint64_t *value)
+{
+	static const char units[] = "KMG";
+	unsigned long long number;
+	unsigned int shift = 0;
+	char *end;
+
+	errno = 0;
+	number = strtoull(text, &end, 0);
+	if (end == text || *text == '-' || errno)
+		goto bad;
+	if (*end) {
+		const char *unit = strchr(units, *end);
+
+		if (!unit || end[1])
+			goto bad;
+		shift = 10 * (unsigned int)(unit - units + 1);
+	}
+	if (number > UINT64_MAX >> shift)
+		goto bad;
+	*value = (uint64_t)number << shift;
+	return true;
+bad:
+	complain("%s: \"%s\" is not a number of bytes (4096, 0x1000, 64K, 8M)", what, text);
+	return false;
+}
+
+bool parse_pair(const char *what, const char *text, uint32_t *x, uint32_t *y)
+{
+	unsigned long first, second = 0;
+	char *end;
+
+	first = strtoul(text, &end, 10);
+	if (end != text && *end == 'x')
+		second = strtoul(end + 1, &end, 10);
+	if (*end || !first || !second || first > UINT32_MAX || second > UINT32_MAX) {
+		complain("%s: \"%s\" is not a size like 1280x720", what, text);
+		return false;
+	}
+	*x = (uint32_t)first;
+	*y = (uint32_t)second;
+	return true;
+}
+
+bool parse_kind(const char *text, enum dgem_kind *kind, enum dgem_cache *cache)
+{
+	*cache = DGEM_CACHE_DEFAULT;
+	if (!strcmp(text, "contiguous")) {
+		*kind = DGEM_KIND_CONTIGUOUS;
+	} else if (!strcmp(text, "coherent")) {
+		*kind = DGEM_KIND_COHERENT;
+	} else if (!strcmp(text, "wc")) {
+		*kind = DGEM_KIND_COHERENT;
+		*cache = DGEM_CACHE_WC;
+	} else {
+		complain("\"%s\" is not a kind of memory (contiguous, coherent, wc)", text);
+		return false;
+	}
+	return true;
+}
+
+const char *kind_name(uint32_t kind)
+{
+	switch (kind) {
+	case DGEM_KIND_CONTIGUOUS:
+		return "contiguous";
+	case DGEM_KIND_COHERENT:
+		return "coherent";
+	case DGEM_KIND_IMPORT:
+		return "import";
+	default:
+		return "unknown";
+	}
+}
+
+const char *engine_type_name(uint32_t type)
+{
+	switch (type) {
+	case DGEM_ENGINE_CPU:
+		return "cpu";
+	case DGEM_ENGINE_DMA:
+		return "dmaengine";
+	default:
+		return "unknown";
+	}
+}
+
+int open_device(const char *which, struct dgem_device **dev)
+{
+	int ret = dgem_device_open(which, dev);
+
+	if (ret == -ENODEV && which)
+		complain("there is no dgem device \"%s\"; \"dgem info\" lists those that there are",
+			 which);
+	else if (ret == -ENODEV)
+		complain("there is no dgem device; is the module loaded? (modprobe dgem)");
+	else if (ret == -EACCES)
+		complain("not allowed to open the device: join the group of /dev/dri/renderD*");
+	else if (ret)
+		failed(ret, "cannot open the device");
+	return ret;
+}
+
+int64_t read_all(int fd, void *data, uint64_t size)
+{
+	uint64_t done = 0;
+
+	while (done < size) {
+		ssize_t n = read(fd, (char *)data + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		done += (uint64_t)n;
+	}
+	return (int64_t)done;
+}
+
+int64_t write_all(int fd, const void *data, uint64_t size)
+{
+	uint64_t done = 0;
+
+	while (done < size) {
+		ssize_t n = write(fd, (const char *)data + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (uint64_t)n;
+	}
+	return (int64_t)done;
+}
