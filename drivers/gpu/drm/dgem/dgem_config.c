@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/ctype.h>
+#include <linux/errno.h>
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include <kunit/visibility.h>
+
+#include "dgem_config.h"
+
+/**
+ * DOC: configuration
+ *
+ * An instance is made from one plain object. Module parameters, configfs and the device tree all
+ * fill it through the same setters, so that a value is good or bad wherever it comes from, and
+ * nothing that makes an instance has to doubt what it reads.
+ */
+
+/* The ISA's 24 bits are the least that an allocator has a zone for. */
+#define DGEM_CONFIG_DMA_BITS_MIN	24
+#define DGEM_CONFIG_DMA_BITS_MAX	64
+
+/* Words end up in file names and reports. Bytes above ASCII count as letters in ctype.h. */
+static bool dgem_config_word_ok(const char *word, size_t len)
+{
+	size_t i;
+
+	if (!len || len >= DGEM_CONFIG_NAME_LEN || !isascii(word[0]) || !isalnum(word[0]))
+		return false;
+
+	for (i = 1; i < len; i++) {
+		if (!isascii(word[i]) || (!isalnum(word[i]) && !strchr("-_.:", word[i])))
+			return false;
+	}
+
+	return true;
+}
+
+static int dgem_config_set_word(char dst[DGEM_CONFIG_NAME_LEN], const char *text)
+{
+	size_t len;
+
+	text = skip_spaces(text);
+	len = strlen(text);
+	while (len && isspace(text[len - 1]))
+		len--;
+
+	if (!dgem_config_word_ok(text, len))
+		return -EINVAL;
+
+	memcpy(dst, text, len);
+	memset(dst + len, 0, DGEM_CONFIG_NAME_LEN - len);
+	return 0;
+}
+
+static bool dgem_config_dma_bits_ok(unsigned int bits)
+{
+	return !bits || (bits >= DGEM_CONFIG_DMA_BITS_MIN && bits <= DGEM_CONFIG_DMA_BITS_MAX);
+}
+
+static bool dgem_config_quota_ok(u64 quota)
+{
+	return !quota || quota >= PAGE_SIZE;
+}
+
+/**
+ * dgem_config_init - fill a configuration with what the default instance has
+ * @cfg: the configuration
+ */
+void dgem_config_init(struct dgem_config *cfg)
+{
+	*cfg = (struct dgem_config) {
+		.name = "dgem",
+		.engine = "auto",
+	};
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_config_init);
+
+/**
+ * dgem_config_set_name - name the instance
+ * @cfg: the configuration
+ * @name: the name; white space around it is left out
+ *
+ * Return: 0, or -EINVAL unless the name has 1 to 31 letters, digits and "-_.:" and starts with a
+ * letter or digit.
+ */
+int dgem_config_set_name(struct dgem_config *cfg, const char *name)
+{
+	return dgem_config_set_word(cfg->name, name);
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_config_set_name);
+
+/**
+ * dgem_config_set_engine - choose who moves the bytes
+ * @cfg: the configuration
+ * @engine: "auto", "cpu" or a dmaengine channel; white space around it is left out. Whether there
+ *	is such a channel shows when the instance is made
+ *
+ * Return: 0, or -EINVAL for what dgem_config_set_name() would not take either.
+ */
+int dgem_config_set_engine(struct dgem_config *cfg, const char *engine)
+{
+	return dgem_config_set_word(cfg->engine, engine);
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_config_set_engine);
+
+/**
+ * dgem_config_set_dma_bits - limit the addresses of the memory to allocate
+ * @cfg: the configuration
+ * @bits: 24 to 64, or 0 for what the engine reaches
+ *
+ * Return: 0 or -EINVAL.
+ */
+int dgem_config_set_dma_bits(struct dgem_config *cfg, unsigned int bits)
+{
+	if (!dgem_config_dma_bits_ok(bits))
+		return -EINVAL;
+
+	cfg->dma_bits = bits;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_config_set_dma_bits);
+
+/**
+ * dgem_config_set_quota - limit the memory of all objects together
+ * @cfg: the configuration
+ * @quota: bytes, or 0 for no limit
+ *
+ * Return: 0, or -EINVAL for less than a page, which would hold no object.
+ */
+int dgem_config_set_quota(struct dgem_config *cfg, u64 quota)
+{
+	if (!dgem_config_quota_ok(quota))
+		return -EINVAL;
+
+	cfg->quota = quota;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_config_set_quota);
+
+/**
+ * dgem_config_validate - tell whether an instance can be made from a configuration
+ * @cfg: the configuration, however it was filled
+ *
+ * Return: 0, or -EINVAL if a setter would have refused one of the values.
+ */
+int dgem_config_validate(const struct dgem_config *cfg)
+{
+	if (!dgem_config_word_ok(cfg->name, strnlen(cfg->name, sizeof(cfg->name))) ||
+	    !dgem_config_word_ok(cfg->engine, strnlen(cfg->engine, sizeof(cfg->engine))) ||
+	    !dgem_config_dma_bits_ok(cfg->dma_bits) || !dgem_config_quota_ok(cfg->quota))
+		return -EINVAL;
+
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_config_validate);

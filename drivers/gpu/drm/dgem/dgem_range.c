@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/align.h>
+#include <linux/bitops.h>
+#include <linux/errno.h>
+#include <linux/export.h>
+#include <linux/limits.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/scatterlist.h>
+
+#include <kunit/visibility.h>
+
+#include "dgem_range.h"
+
+/**
+ * DOC: ranges
+ *
+ * Whatever user space says about offsets, sizes, pitches and addresses is judged in one file that
+ * knows no device and takes no lock, so that every edge can be tested by KUnit. Offsets and lengths
+ * are u64 on every architecture: objects larger than 4 GiB exist, and a scatterlist entry whose
+ * length is 32 bits wide must never decide how far an object reaches.
+ *
+ * A copy is fed to an engine piece by piece from a cursor of fixed size. A list of pieces would be
+ * as long as both scatterlists together, for every row, and would have to be allocated before the
+ * job is armed; the cursor costs some dozens of instructions for each piece instead.
+ */
+
+/**
+ * dgem_range_check - tell whether a range lies within an object
+ * @offset: first byte
+ * @length: bytes
+ * @size: bytes of the object
+ *
+ * Return: 0, or -EINVAL for a range that is empty, wraps or reaches past the end.
+ */
+int dgem_range_check(u64 offset, u64 length, u64 size)
+{
+	u64 end;
+
+	if (!length || check_add_overflow(offset, length, &end) || end > size)
+		return -EINVAL;
+
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_range_check);
+
+/**
+ * dgem_size_round - round the size that was asked for an object up to whole pages
+ * @size: bytes asked for
+ * @max: the most bytes that may be asked for
+ * @rounded: where to put the rounded size; untouched on failure
+ *
+ * If @max is no multiple of the page size, the rounded size may exceed it by less than a page.
+ *
+ * Return: 0, or -EINVAL if @size is zero, above @max, or rounds to more than a size_t holds.
+ */
+int dgem_size_round(u64 size, u64 max, size_t *rounded)
+{
+	u64 bytes;
+
+	if (!size || size > max || check_add_overflow(size, (u64)PAGE_SIZE - 1, &bytes))
+		return -EINVAL;
+
+	bytes &= ~((u64)PAGE_SIZE - 1);
+	if (bytes > SIZE_MAX)
+		return -EINVAL;
+
+	*rounded = bytes;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_size_round);
+
+/**
+ * dgem_rect_check - tell whether a rectangle is sound and lies within an object
+ * @r: the rectangle
+ * @size: bytes of the object
+ *
+ * Return: 0, or -EINVAL if the width or the height is zero, the pitch is below the width, or the
+ * last byte lies past the end of the object or of 64 bits.
+ */
+int dgem_rect_check(const struct dgem_rect *r, u64 size)
+{
+	u64 span;
+
+	if (!r->width || !r->height || r->pitch < r->width)
+		return -EINVAL;
+	if (check_mul_overflow(r->pitch, (u64)r->height - 1, &span) ||
+	    check_add_overflow(span, r->width, &span))
+		return -EINVAL;
+
+	return dgem_range_check(r->offset, span, size);
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_rect_check);
+
+/**
+ * dgem_rect_end - where a rectangle ends
+ * @r: a rectangle that dgem_rect_check() found good
+ *
+ * Return: the offset one past the last byte of the last row.
+ */
+u64 dgem_rect_end(const struct dgem_rect *r)
+{
+	return r->offset + r->pitch * (r->height - 1) + r->width;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_rect_end);
+
+/**
+ * dgem_rect_aligned - tell whether an engine can handle a rectangle's alignment
+ * @r: the rectangle
+ * @align: bytes, a power of two
+ *
+ * Return: true if offset, width and pitch are multiples of @align.
+ */
+bool dgem_rect_aligned(const struct dgem_rect *r, u32 align)
+{
+	return IS_ALIGNED(r->offset | r->width | r->pitch, (u64)align);
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_rect_aligned);
+
+/**
+ * dgem_rects_overlap - tell whether two rectangles of one object get in each other's way
+ * @a: a rectangle that dgem_rect_check() found good
+ * @b: another one
+ *
+ * The gaps between the rows count as part of a rectangle: interleaved rectangles do overlap.
+ *
+ * Return: true if the spans from the first to the last byte have a byte in common.
+ */
+bool dgem_rects_overlap(const struct dgem_rect *a, const struct dgem_rect *b)
+{
+	return a->offset < dgem_rect_end(b) && b->offset < dgem_rect_end(a);
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_rects_overlap);
+
+/**
+ * dgem_rects_collapse - make one long row of the two sides of a copy where that is possible
+ * @a: one side, found good by dgem_rect_check()
+ * @b: the other, of the same width and height
+ *
+ * Both stay as they are unless the rows follow each other without a gap on both sides. Single rows
+ * get their width as their pitch.
+ */
+void dgem_rects_collapse(struct dgem_rect *a, struct dgem_rect *b)
+{
+	if (a->height > 1) {
+		if (a->pitch != a->width || b->pitch != b->width)
+			return;
+
+		a->width *= a->height;
+		b->width = a->width;
+		a->height = 1;
+		b->height = 1;
+	}
+
+	a->pitch = a->width;
+	b->pitch = b->width;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_rects_collapse);
+
+/* Makes the run that starts with w->next the current one, or an empty run at the end. */
+static void dgem_walk_load(struct dgem_walk *w)
+{
+	dma_addr_t end = 0;
+
+	w->run = 0;
+	for (; w->segs; w->segs--, w->next = sg_next(w->next)) {
+		dma_addr_t addr = sg_dma_address(w->next);
+		unsigned int len = sg_dma_len(w->next);
+
+		/* some mappings pad their tables with empty segments */
+		if (!len)
+			continue;
+		if (!w->run)
+			w->addr = addr;
+		else if (addr != end || end < w->addr)
+			break;
+
+		w->run += len;
+		end = addr + len;
+	}
+}
+
+static void dgem_walk_skip(struct dgem_walk *w, u64 bytes)
+{
+	w->addr += bytes;
+	w->run -= bytes;
+	w->pos += bytes;
+}
+
+/**
+ * dgem_walk_init - put a cursor on the first byte of a table
+ * @w: the cursor
+ * @sgt: a table that is mapped for a device
+ */
+void dgem_walk_init(struct dgem_walk *w, const struct sg_table *sgt)
+{
+	w->sgt = sgt;
+	w->next = sgt->sgl;
+	w->segs = sgt->nents;
+	w->addr = 0;
+	w->pos = 0;
+	dgem_walk_load(w);
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_walk_init);
+
+/**
+ * dgem_walk_seek - put a cursor on another byte
+ * @w: the cursor
+ * @offset: bytes from the start of the table
+ *
+ * Going forward costs the segments in between; going back starts again from the first one.
+ *
+ * Return: 0, or -EINVAL if the table ends before that byte: the cursor then stands at its end.
+ */
+int dgem_walk_seek(struct dgem_walk *w, u64 offset)
+{
+	if (offset < w->pos)
+		dgem_walk_init(w, w->sgt);
+
+	while (offset - w->pos >= w->run) {
+		if (!w->run && !w->segs)
+			return -EINVAL;
+		w->pos += w->run;
+		dgem_walk_load(w);
+	}
+
+	dgem_walk_skip(w, offset - w->pos);
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_walk_seek);
+
+/**
+ * dgem_walk_peek - tell what is under a cursor
+ * @w: the cursor
+ * @addr: where to put the DMA address of the byte under the cursor
+ * @run: where to put the bytes from there on that have consecutive addresses
+ *
+ * Return: false, with nothing written, at the end of the table.
+ */
+bool dgem_walk_peek(const struct dgem_walk *w, dma_addr_t *addr, u64 *run)
+{
+	if (!w->run)
+		return false;
+
+	*addr = w->addr;
+	*run = w->run;
+	return true;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_walk_peek);
+
+/**
+ * dgem_sgt_check - tell whether a mapped table is fit for an engine
+ * @sgt: the table, which may come from another driver
+ * @size: bytes that it has to have at least
+ * @align: bytes, a power of two, at whose multiples the engine starts and ends
+ *
+ * Return: 0; -EINVAL if the segments together are shorter than @size; -EOPNOTSUPP if a run of
+ * consecutive addresses starts off @align, or ends off it and is followed by another.
+ */
+int dgem_sgt_check(const struct sg_table *sgt, u64 size, u32 align)
+{
+	bool aligned = true;
+	struct dgem_walk w;
+
+	for (dgem_walk_init(&w, sgt); size; dgem_walk_load(&w)) {
+		if (!w.run)
+			return -EINVAL;
+
+		aligned &= IS_ALIGNED(w.addr, (dma_addr_t)align);
+		if (w.run >= size)
+			break;
+		aligned &= IS_ALIGNED(w.run, (u64)align);
+		size -= w.run;
+	}
+
+	return aligned ? 0 : -EOPNOTSUPP;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_sgt_check);
+
+/**
+ * dgem_pieces_init - start to cut a copy into pieces
+ * @p: the cursor
+ * @src_sgt: table to read from, mapped for the engine
+ * @src_rect: what to read, found good by dgem_rect_check()
+ * @dst_sgt: table to write to, mapped for the engine
+ * @dst_rect: what to write, found good, of the same width and height
+ * @limits: what the engine takes; copied
+ */
+void dgem_pieces_init(struct dgem_pieces *p,
+		      const struct sg_table *src_sgt, const struct dgem_rect *src_rect,
+		      const struct sg_table *dst_sgt, const struct dgem_rect *dst_rect,
+		      const struct dgem_limits *limits)
+{
+	struct dgem_rect src = *src_rect, dst = *dst_rect;
+	u32 align = max(limits->align, 1U);
+
+	dgem_rects_collapse(&src, &dst);
+
+	p->limits.max_len = max(limits->max_len & ~(align - 1), align);
+	p->limits.align = align;
+	p->limits.boundary = limits->boundary;
+	p->src_skip = src.pitch - src.width;
+	p->dst_skip = dst.pitch - dst.width;
+	p->width = src.width;
+	p->left = src.width;
+	p->rows = src.height - 1;
+
+	/* where a table ends too soon, the cursor has an empty run and dgem_pieces_next() stops */
+	dgem_walk_init(&p->src, src_sgt);
+	dgem_walk_seek(&p->src, src.offset);
+	dgem_walk_init(&p->dst, dst_sgt);
+	dgem_walk_seek(&p->dst, dst.offset);
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_pieces_init);
+
+static u64 dgem_cut_boundary(u64 len, u64 addr, u64 boundary)
+{
+	/* one less than the bytes up to the boundary: those may be 2^64 */
+	u64 room = boundary - (addr & boundary);
+
+	return len - 1 > room ? room + 1 : len;
+}
+
+/**
+ * dgem_pieces_next - get the next piece of a copy
+ * @p: the cursor
+ * @piece: where to put the piece
+ *
+ * A piece lies within one row (rows without gaps are one), within one run of consecutive addresses
+ * and within the boundaries of &struct dgem_limits on either side; where it is only cut for being
+ * too long, its length is a multiple of the alignment.
+ *
+ * Return: false after the last piece, or if a table ended too soon (see dgem_pieces_done()).
+ */
+bool dgem_pieces_next(struct dgem_pieces *p, struct dgem_piece *piece)
+{
+	u64 len;
+
+	if (!p->left) {
+		if (!p->rows || dgem_walk_seek(&p->src, p->src.pos + p->src_skip) ||
+		    dgem_walk_seek(&p->dst, p->dst.pos + p->dst_skip))
+			return false;
+		p->left = p->width;
+		p->rows--;
+	}
+
+	if (!p->src.run)
+		dgem_walk_load(&p->src);
+	if (!p->dst.run)
+		dgem_walk_load(&p->dst);
+
+	len = min3(p->left, p->src.run, p->dst.run);
+	if (!len)
+		return false;
+	len = min_t(u64, len, p->limits.max_len);
+	len = dgem_cut_boundary(len, p->src.addr, p->limits.boundary);
+	len = dgem_cut_boundary(len, p->dst.addr, p->limits.boundary);
+
+	piece->src = p->src.addr;
+	piece->dst = p->dst.addr;
+	piece->len = len;
+
+	dgem_walk_skip(&p->src, len);
+	dgem_walk_skip(&p->dst, len);
+	p->left -= len;
+	return true;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_pieces_next);
+
+/**
+ * dgem_pieces_done - tell whether a copy has been cut to its end
+ * @p: the cursor
+ *
+ * Return: true if the pieces handed out so far are the whole copy.
+ */
+bool dgem_pieces_done(const struct dgem_pieces *p)
+{
+	return !p->left && !p->rows;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_pieces_done);
+
+static u32 dgem_span_max(u32 max_seg)
+{
+	return max_t(u32, max_seg & PAGE_MASK, PAGE_SIZE);
+}
+
+static u64 dgem_div_up(u64 n, u32 d)
+{
+	return n ? div_u64(n - 1, d) + 1 : 0;
+}
+
+/**
+ * dgem_span_segments - count the scatterlist entries that consecutive bytes need
+ * @addr: address of the first byte, as the device sees it
+ * @size: bytes
+ * @max_seg: bytes of the device's longest segment, as dma_get_max_seg_size() tells
+ * @boundary: mask that no segment crosses, as dma_get_seg_boundary() tells
+ *
+ * Return: how often dgem_span_next() has to be called, or 0 if @size is zero, the bytes wrap or the
+ * number is too large.
+ */
+unsigned int dgem_span_segments(u64 addr, u64 size, u32 max_seg, unsigned long boundary)
+{
+	u32 max = dgem_span_max(max_seg);
+	u64 head, rest, count, last;
+
+	if (!size || check_add_overflow(addr, size - 1, &last))
+		return 0;
+
+	head = dgem_cut_boundary(size, addr, boundary);
+	rest = size - head;
+	count = dgem_div_up(head, max);
+	if (rest) {
+		u64 windows = rest >> fls_long(boundary);
+
+		count += windows * (div_u64(boundary, max) + 1);
+		count += dgem_div_up(rest & boundary, max);
+	}
+
+	return count > UINT_MAX ? 0 : count;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_span_segments);
+
+/**
+ * dgem_span_next - cut the next scatterlist entry off consecutive bytes
+ * @addr: address of the first byte left, as the device sees it
+ * @left: bytes left
+ * @max_seg: as for dgem_span_segments(); cut to whole pages, at least one
+ * @boundary: as for dgem_span_segments()
+ *
+ * Return: bytes of the entry, 0 if nothing is left.
+ */
+u32 dgem_span_next(u64 addr, u64 left, u32 max_seg, unsigned long boundary)
+{
+	if (!left)
+		return 0;
+
+	return dgem_cut_boundary(min_t(u64, left, dgem_span_max(max_seg)), addr, boundary);
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_span_next);
+
+/**
+ * dgem_page_range - tell whether pages lie within an object
+ * @pgoff: first page
+ * @count: pages
+ * @pages: pages of the object
+ *
+ * Return: true if there is at least one page, and the last one is within the object.
+ */
+bool dgem_page_range(u64 pgoff, u64 count, u64 pages)
+{
+	return !dgem_range_check(pgoff, count, pages);
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_page_range);
+
+/**
+ * dgem_view_page - find the page that an address shows
+ * @v: what the address' area shows
+ * @addr: the address, anywhere within its page
+ * @page: where to put the page, counted from the start of the object
+ *
+ * Return: false, with nothing written, if the address is outside of the area or shows nothing: an
+ * area may be longer than what is left of the object.
+ */
+bool dgem_view_page(const struct dgem_view *v, unsigned long addr, u64 *page)
+{
+	u64 nr;
+
+	if (addr < v->start || addr >= v->end)
+		return false;
+	if (check_add_overflow(v->pgoff, (u64)((addr - v->start) >> PAGE_SHIFT), &nr) ||
+	    !dgem_page_range(nr, 1, v->pages))
+		return false;
+
+	*page = nr;
+	return true;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_view_page);
+
+/**
+ * dgem_view_batch - find the pages to map at once when an address faults
+ * @v: what the address' area shows
+ * @addr: the address
+ * @pages: pages of the aligned window around @addr that are wanted, a power of two
+ * @batch: where to put the pages: the window without what lies outside of the area or the object
+ *
+ * Return: false, with nothing written, if dgem_view_page() finds no page at @addr.
+ */
+bool dgem_view_batch(const struct dgem_view *v, unsigned long addr, unsigned int pages,
+		     struct dgem_batch *batch)
+{
+	unsigned long slot = (addr >> PAGE_SHIFT) & (pages - 1);
+	unsigned long before;
+	u64 page, after;
+
+	if (!dgem_view_page(v, addr, &page))
+		return false;
+
+	addr &= PAGE_MASK;
+	before = min(slot, (addr - v->start) >> PAGE_SHIFT);
+	after = min3((u64)(pages - slot), (u64)((v->end - addr) >> PAGE_SHIFT), v->pages - page);
+
+	batch->addr = addr - (before << PAGE_SHIFT);
+	batch->page = page - before;
+	batch->count = before + after;
+	return true;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_view_batch);
+
+/**
+ * dgem_view_pmd - tell whether a huge page can be mapped around an address
+ * @v: what the address' area shows
+ * @addr: the address
+ * @pfn: page frame of the page that @addr shows
+ * @pmd_shift: PMD_SHIFT
+ * @batch: where to put the pages of the huge page
+ *
+ * That the pages follow each other in memory is for the caller to know.
+ *
+ * Return: true if the area and the object have the whole of the huge page, and it starts at a
+ * multiple of its size both in memory and in the address space. Otherwise nothing is written.
+ */
+bool dgem_view_pmd(const struct dgem_view *v, unsigned long addr, u64 pfn, unsigned int pmd_shift,
+		   struct dgem_batch *batch)
+{
+	unsigned int pages = 1U << (pmd_shift - PAGE_SHIFT);
+	struct dgem_batch whole;
+
+	if ((pfn ^ (addr >> PAGE_SHIFT)) & (pages - 1))
+		return false;
+	if (!dgem_view_batch(v, addr, pages, &whole) || whole.count != pages)
+		return false;
+
+	*batch = whole;
+	return true;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_view_pmd);
