@@ -35,7 +35,8 @@ static void write_display(struct json *json, const struct demo *demo)
 	json_u64(json, "display_shadow_copy_bytes",
 		 (uint64_t)screen->width * DEMO_PIXEL_BYTES * screen->height);
 	json_string(json, "display_shadow_copy_note",
-		    "computed: the display driver keeps the picture in video memory of its own and copies a full screen there itself when it shows the framebuffer; dgem has no part in it");
+		    "computed: the display driver copies each picture into video memory of its own;"
+		    " dgem has no part in that");
 	json_close(json);
 }
 
