@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What a person calls at the top of the tree; kbuild does not read this.
+
+KDIR	?= /lib/modules/$(shell uname -r)/build
+PREFIX	?= /usr/local
+O	?= out
+VM	:= tools/vm
+
+.PHONY: all modules userspace check demo install uninstall clean help
+
+all: modules userspace ## modules for KDIR, and the user space
+
+modules: ## kernel modules for KDIR (default: the running kernel)
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+$(O)/userspace/build.ninja:
+	$(VM) host user
+	meson setup --prefix=$(PREFIX) $(O)/userspace userspace
+
+userspace: $(O)/userspace/build.ninja ## libdrm_dgem, the dgem tool, examples
+	meson compile -C $(O)/userspace
+
+check: ## every test, in virtual machines
+	tools/check
+
+demo: ## a short tour in a virtual machine
+	tools/demo
+
+install: all ## install both (DESTDIR and PREFIX are honoured)
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
+	meson install -C $(O)/userspace $(if $(DESTDIR),--destdir=$(abspath $(DESTDIR)))
+
+uninstall: ## remove what install put there
+	ninja -C $(O)/userspace uninstall
+	$(RM) $(foreach ko,dgem dgem_test edu_dma,$(wildcard \
+		$(DESTDIR)/lib/modules/*/updates/drivers/gpu/drm/dgem/$(ko).ko* \
+		$(DESTDIR)/lib/modules/*/updates/drivers/gpu/drm/dgem/tests/$(ko).ko* \
+		$(DESTDIR)/lib/modules/*/updates/drivers/dma/$(ko).ko*))
+
+clean: ## delete what was built here (not the cache: tools/vm clean)
+	$(if $(wildcard $(KDIR)),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)
+	$(RM) -r $(O)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' tools/make/commands.mk | expand -t 14
+	@echo; echo 'A virtual machine to try dgem in, no hardware needed: tools/vm --help'

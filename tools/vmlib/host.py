@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 The dgem authors
+"""The programs and headers that the machine itself must have."""
+
+import os
+import shutil
+
+from .base import VmError, lock, run, say
+
+# What has to be there, by command or by file, and the Debian package it is in.
+NEEDS = {
+    "build": {
+        "gcc": "gcc", "make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "xz": "xz-utils",
+        "cpio": "cpio", "depmod": "kmod", "perl": "perl", "python3": "python3",
+        "/usr/include/libelf.h": "libelf-dev", "/usr/include/openssl/bio.h": "libssl-dev",
+        "/usr/include/stdio.h": "libc6-dev",
+    },
+    "run": {"qemu-system-x86_64": "qemu-system-x86"},
+    "rootfs": {"mke2fs": "e2fsprogs", "xz": "xz-utils", "zstd": "zstd"},
+    "user": {
+        "gcc": "gcc", "meson": "meson", "ninja": "ninja-build", "pkg-config": "pkg-config",
+        "/usr/include/libdrm/drm.h": "libdrm-dev", "rst2man": "python3-docutils",
+    },
+}
+
+
+def _present(what):
+    if what.startswith("/"):
+        return os.path.exists(what)
+    return shutil.which(what, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin")
+
+
+def require(*purposes):
+    """Install what is missing for the purposes, or say what to install."""
+    wanted = {what: package for purpose in purposes for what, package in NEEDS[purpose].items()}
+    missing = sorted({package for what, package in wanted.items() if not _present(what)})
+    if not missing:
+        return
+    if os.geteuid() != 0:
+        raise VmError("missing on this machine; as root: apt-get install " + " ".join(missing))
+    with lock("host-packages"):
+        say("host: installing " + " ".join(missing))
+        apt = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=120"]
+        environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        run(apt + ["update"], env=environment)
+        run(apt + ["--no-install-recommends", "install", *missing], env=environment)
