@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copyright (C) 2026 The dgem authors
+ *
+ * What older kernels lack or spell differently. The driver is written for the newest kernel; this
+ * header, and this alone, knows of others.
+ */
+#ifndef _DGEM_COMPAT_H_
+#define _DGEM_COMPAT_H_
+
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/version.h>
+
+#include <drm/drm_gem.h>
+#include <drm/gpu_scheduler.h>
+
+/* 7.0: typed allocation */
+#ifndef kzalloc_obj
+#define kzalloc_obj(p)	kzalloc(sizeof(p), GFP_KERNEL)
+#define kmalloc_obj(p)	kmalloc(sizeof(p), GFP_KERNEL)
+#endif
+
+/* 6.13: name spaces are strings */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#undef MODULE_IMPORT_NS
+#define MODULE_IMPORT_NS(ns)	MODULE_INFO(import_ns, ns)
+#endif
+
+/* 6.14: no more dates; before, a driver without one provokes a warning */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#define DGEM_DRIVER_DATE	.date = "20261121",
+#else
+#define DGEM_DRIVER_DATE
+#endif
+
+/* 6.15: drm_sched_init() takes a structure */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+struct drm_sched_init_args {
+	const struct drm_sched_backend_ops *ops;
+	u32 num_rqs;
+	u32 credit_limit;
+	long timeout;
+	const char *name;
+	struct device *dev;
+};
+
+static inline int dgem_compat_sched_init(struct drm_gpu_scheduler *sched,
+					 const struct drm_sched_init_args *args)
+{
+	return drm_sched_init(sched, args->ops, NULL, args->num_rqs, args->credit_limit, 0,
+			      args->timeout, NULL, NULL, args->name, args->dev);
+}
+
+#define drm_sched_init(sched, args)	dgem_compat_sched_init(sched, args)
+#endif
+
+/* 6.17: jobs know their client, page frames are numbers, statuses have other names */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#include <linux/pfn_t.h>
+
+#define DRM_GPU_SCHED_STAT_RESET	DRM_GPU_SCHED_STAT_NOMINAL
+#define drm_sched_job_init(job, entity, credits, owner, client) \
+	drm_sched_job_init(job, entity, credits, owner)
+#define vmf_insert_pfn_pmd(vmf, pfn, write) \
+	vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV), write)
+
+static inline enum drm_gpu_sched_stat dgem_sched_no_hang(struct drm_gpu_scheduler *sched,
+							 struct drm_sched_job *job)
+{
+	/* puts the job back on the list, and finds out if it is over by now */
+	drm_sched_stop(sched, job);
+	drm_sched_start(sched, 0);
+	return DRM_GPU_SCHED_STAT_NOMINAL;
+}
+#else
+static inline enum drm_gpu_sched_stat dgem_sched_no_hang(struct drm_gpu_scheduler *sched,
+							 struct drm_sched_job *job)
+{
+	return DRM_GPU_SCHED_STAT_NO_HANG;
+}
+#endif
+
+/* 7.3: an area, not its flags */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+#define vma_is_cow_mapping(vma)	is_cow_mapping((vma)->vm_flags)
+#endif
+
+/* 6.19: the address space is the current one */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define mm_get_unmapped_area(file, addr, len, pgoff, flags) \
+	mm_get_unmapped_area(current->mm, file, addr, len, pgoff, flags)
+#endif
+
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/debugfs.h>
+#include <linux/scatterlist.h>
+#include <linux/seq_file.h>
+
+#include <drm/drm_debugfs.h>
+
+#include "dgem_debugfs.h"
+#include "dgem_device.h"
+#include "dgem_gem.h"
+#include "dgem_mapping.h"
+#include "dgem_mem.h"
+
+/**
+ * DOC: debugfs
+ *
+ * "dgem_objects" lists the objects and, since people program FPGAs with them, the DMA addresses at
+ * which the engine sees them. Addresses are for root alone: debugfs is.
+ */
+
+static void dgem_debugfs_object(struct seq_file *m, struct dgem_object *obj)
+{
+	struct sg_table *sgt = dgem_gem_engine_sgt(obj);
+	struct scatterlist *sg;
+	u64 at = 0;
+	int i;
+
+	seq_printf(m, "%s size=%zu refs=%u handles=%u vmas=%d%s%s\n", obj->ops->name,
+		   obj->base.size, kref_read(&obj->base.refcount), obj->base.handle_count,
+		   atomic_read(&obj->vmas), obj->base.dma_buf ? " dma-buf" : "",
+		   obj->readonly ? " read-only" : "");
+	if (!sgt)
+		return;
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		dma_addr_t addr = sg_dma_address(sg);
+
+		seq_printf(m, "  %#llx: %pad + %#x\n", at, &addr, sg_dma_len(sg));
+		at += sg_dma_len(sg);
+	}
+}
+
+static int dgem_debugfs_objects(struct seq_file *m, void *data)
+{
+	struct drm_debugfs_entry *entry = m->private;
+	struct dgem_device *ddev = to_dgem_device(entry->dev);
+	struct dgem_object *obj;
+
+	mutex_lock(&ddev->objects_lock);
+	list_for_each_entry(obj, &ddev->objects, node) {
+		/* jobs map objects under the reservation lock; one that is being used can wait */
+		if (!dma_resv_trylock(obj->base.resv)) {
+			seq_printf(m, "%s size=%zu busy\n", obj->ops->name, obj->base.size);
+			continue;
+		}
+		dgem_debugfs_object(m, obj);
+		dma_resv_unlock(obj->base.resv);
+	}
+	mutex_unlock(&ddev->objects_lock);
+	return 0;
+}
+
+/**
+ * dgem_debugfs_init - offer the instance's files
+ * @ddev: the instance, before it is registered
+ */
+void dgem_debugfs_init(struct dgem_device *ddev)
+{
+	drm_debugfs_add_file(&ddev->drm, "dgem_objects", dgem_debugfs_objects, NULL);
+}

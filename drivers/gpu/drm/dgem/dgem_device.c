@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_print.h>
+
+#include "compat/dgem_compat.h"
+#include "dgem_debugfs.h"
+#include "dgem_device.h"
+#include "dgem_engine.h"
+#include "dgem_gem.h"
+#include "dgem_job.h"
+
+/**
+ * DOC: instances
+ *
+ * An instance is a DRM device on a device of its own, made from a &struct dgem_config. Memory is
+ * allocated for that device, which gets the mask of the engine, so that what is allocated is within
+ * the engine's reach.
+ *
+ * The instance is a consumer of its engine's device (a device link): unbinding that device removes
+ * the instance first. Removal unplugs the DRM device, which lets running ioctls finish, refuses new
+ * ones and zaps all mappings; then stops the jobs; then unmaps all objects from the engine; then
+ * gives the channel back. Objects, files and fences that are still held live on, without any of it.
+ */
+
+static void dgem_device_release(struct drm_device *drm, void *data)
+{
+	struct dgem_device *ddev = to_dgem_device(drm);
+
+	mutex_destroy(&ddev->files_lock);
+	mutex_destroy(&ddev->objects_lock);
+}
+
+static void dgem_device_release_engine(struct drm_device *drm, void *data)
+{
+	struct dgem_engine *engine = data;
+
+	engine->ops->free(engine);
+}
+
+static void dgem_device_release_sched(struct drm_device *drm, void *data)
+{
+	dgem_sched_fini(to_dgem_device(drm));
+}
+
+static struct dgem_engine *dgem_device_choose_engine(struct dgem_device *ddev)
+{
+	const char *wish = ddev->config.engine;
+	struct dgem_engine *engine;
+
+	if (!strcmp(wish, "cpu"))
+		return dgem_engine_cpu_create(ddev);
+	if (strcmp(wish, "auto"))
+		return dgem_engine_dma_create(ddev, wish);
+
+	engine = dgem_engine_dma_create(ddev, NULL);
+	if (PTR_ERR_OR_ZERO(engine) == -ENODEV)
+		engine = dgem_engine_cpu_create(ddev);
+	return engine;
+}
+
+/* memory for the instance is memory that the engine reaches, or what the configuration says */
+static int dgem_device_set_mask(struct dgem_device *ddev)
+{
+	struct device *dev = ddev->drm.dev;
+	u64 mask = DMA_BIT_MASK(64);
+
+	if (ddev->engine->dev != dev)
+		mask = dma_get_mask(ddev->engine->dev);
+	if (ddev->config.dma_bits)
+		mask = DMA_BIT_MASK(ddev->config.dma_bits);
+	return dma_set_mask_and_coherent(dev, mask);
+}
+
+static int dgem_device_link(struct dgem_device *ddev)
+{
+	struct device *dev = ddev->drm.dev, *supplier = ddev->engine->dev;
+
+	if (supplier == dev)
+		return 0;
+	return device_link_add(dev, supplier, DL_FLAG_AUTOREMOVE_CONSUMER) ? 0 : -EINVAL;
+}
+
+static int dgem_device_start(struct dgem_device *ddev)
+{
+	struct drm_device *drm = &ddev->drm;
+	struct dgem_engine *engine;
+	int ret;
+
+	engine = dgem_device_choose_engine(ddev);
+	if (IS_ERR(engine))
+		return PTR_ERR(engine);
+	ddev->engine = engine;
+	ret = drmm_add_action(drm, dgem_device_release_engine, engine);
+	if (ret) {
+		engine->ops->shutdown(engine);
+		engine->ops->free(engine);
+		return ret;
+	}
+
+	ret = dgem_device_link(ddev);
+	if (ret)
+		goto err_engine;
+	ret = dgem_device_set_mask(ddev);
+	if (ret)
+		goto err_engine;
+	ret = dgem_sched_init(ddev);
+	if (ret)
+		goto err_engine;
+	ret = drmm_add_action_or_reset(drm, dgem_device_release_sched, NULL);
+	if (ret)
+		goto err_engine;
+
+	dgem_debugfs_init(ddev);
+	ret = drm_dev_register(drm, 0);
+	if (ret)
+		goto err_engine;
+	return 0;
+
+err_engine:
+	engine->ops->shutdown(engine);
+	return ret;
+}
+
+/**
+ * dgem_device_create - make an instance and register it
+ * @dev: device that stands for the instance, being probed; its mask is set here
+ * @driver: the DRM driver
+ * @gem_funcs: object functions
+ * @config: what is wanted
+ *
+ * Return: the instance, for dgem_device_remove(), or an error pointer: -EINVAL for a bad
+ * configuration, -ENODEV if the engine asked for is not there, or another error.
+ */
+struct dgem_device *dgem_device_create(struct device *dev, const struct drm_driver *driver,
+				       const struct drm_gem_object_funcs *gem_funcs,
+				       const struct dgem_config *config)
+{
+	struct dgem_device *ddev;
+	int ret;
+
+	ret = dgem_config_validate(config);
+	if (ret)
+		return ERR_PTR(ret);
+
+	ddev = devm_drm_dev_alloc(dev, driver, struct dgem_device, drm);
+	if (IS_ERR(ddev))
+		return ddev;
+
+	ddev->config = *config;
+	ddev->gem_funcs = gem_funcs;
+	mutex_init(&ddev->objects_lock);
+	INIT_LIST_HEAD(&ddev->objects);
+	mutex_init(&ddev->files_lock);
+	INIT_LIST_HEAD(&ddev->files);
+	ret = drmm_add_action_or_reset(&ddev->drm, dgem_device_release, NULL);
+	if (ret)
+		return ERR_PTR(ret);
+
+	ret = dgem_device_start(ddev);
+	if (ret)
+		return ERR_PTR(ret);
+
+	drm_info(&ddev->drm, "instance %s, engine %s%s%s, %d address bits\n", ddev->config.name,
+		 ddev->engine->name, ddev->engine->dev == dev ? "" : " of ",
+		 ddev->engine->dev == dev ? "" : dev_name(ddev->engine->dev),
+		 fls64(dma_get_mask(dev)));
+	return ddev;
+}
+
+/**
+ * dgem_device_remove - take an instance away, whatever is going on
+ * @ddev: the instance
+ */
+void dgem_device_remove(struct dgem_device *ddev)
+{
+	drm_dev_unplug(&ddev->drm);
+	dgem_sched_shutdown(ddev);
+	dgem_gem_drop_engine(ddev);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+#ifndef _DGEM_DEVICE_H_
+#define _DGEM_DEVICE_H_
+
+#include <linux/atomic.h>
+#include <linux/container_of.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+
+#include <drm/drm_device.h>
+#include <drm/gpu_scheduler.h>
+
+#include "dgem_config.h"
+
+struct dgem_engine;
+struct drm_driver;
+struct drm_gem_object_funcs;
+
+/**
+ * struct dgem_stats - counters of an instance, see &struct drm_dgem_query_stats
+ */
+struct dgem_stats {
+	/** @objects: objects alive */
+	atomic64_t objects;
+	/** @bytes: bytes allocated for them */
+	atomic64_t bytes;
+	/** @vmas: user mappings alive */
+	atomic64_t vmas;
+	/** @jobs: jobs accepted */
+	atomic64_t jobs;
+	/** @jobs_failed: jobs that ended with an error */
+	atomic64_t jobs_failed;
+	/** @bytes_dma: bytes moved by a DMA engine */
+	atomic64_t bytes_dma;
+	/** @bytes_cpu: bytes copied by the CPU */
+	atomic64_t bytes_cpu;
+};
+
+/**
+ * struct dgem_device - an instance
+ */
+struct dgem_device {
+	/** @drm: the DRM device */
+	struct drm_device drm;
+	/** @config: what was asked for; fixed once the instance is registered */
+	struct dgem_config config;
+	/** @gem_funcs: object functions, handed down to the objects as they are made */
+	const struct drm_gem_object_funcs *gem_funcs;
+
+	/**
+	 * @engine: who moves the bytes. Set before registration; its channel goes away with
+	 * dgem_device_remove(), the structure itself with the last reference to @drm.
+	 */
+	struct dgem_engine *engine;
+	/** @sched: queue in front of @engine; as long as @drm lives, for entities use it */
+	struct drm_gpu_scheduler sched;
+
+	/** @objects_lock: protects @objects; innermost, nothing is allocated under it */
+	struct mutex objects_lock;
+	/** @objects: &dgem_object.node of all objects */
+	struct list_head objects;
+
+	/** @files_lock: protects @files and &dgem_file.dead; outer to everything of drm_sched */
+	struct mutex files_lock;
+	/** @files: &dgem_file.node of all open files */
+	struct list_head files;
+
+	/** @stats: counters */
+	struct dgem_stats stats;
+};
+
+/**
+ * struct dgem_file - an open file of an instance
+ */
+struct dgem_file {
+	/** @entity: the file's jobs */
+	struct drm_sched_entity entity;
+	/** @submit_lock: keeps the order of arming and queueing jobs the same; inside dma_resv */
+	struct mutex submit_lock;
+	/** @node: in &dgem_device.files */
+	struct list_head node;
+	/** @dead: @entity is torn down already; under &dgem_device.files_lock */
+	bool dead;
+};
+
+static inline struct dgem_device *to_dgem_device(struct drm_device *drm)
+{
+	return container_of(drm, struct dgem_device, drm);
+}
+
+struct dgem_device *dgem_device_create(struct device *dev, const struct drm_driver *driver,
+				       const struct drm_gem_object_funcs *gem_funcs,
+				       const struct dgem_config *config);
+void dgem_device_remove(struct dgem_device *ddev);
+
+#endif

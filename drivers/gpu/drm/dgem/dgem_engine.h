@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+#ifndef _DGEM_ENGINE_H_
+#define _DGEM_ENGINE_H_
+
+#include <linux/atomic.h>
+#include <linux/iosys-map.h>
+#include <linux/types.h>
+
+#include "dgem_range.h"
+
+struct device;
+struct dgem_device;
+struct dgem_engine;
+struct dgem_object;
+
+/**
+ * struct dgem_engine_ref - an object that a job works on
+ */
+struct dgem_engine_ref {
+	/** @obj: the object, with a reference */
+	struct dgem_object *obj;
+	/** @read: some operation reads it */
+	bool read;
+	/** @write: some operation writes it */
+	bool write;
+	/** @open: a CPU access window is open (cpu engine) */
+	bool open;
+	/** @map: kernel mapping (cpu engine) */
+	struct iosys_map map;
+};
+
+/**
+ * struct dgem_engine_op - one copy, checked against its objects
+ */
+struct dgem_engine_op {
+	/** @src: index of the object read in &dgem_engine_job.refs */
+	u32 src;
+	/** @dst: index of the object written */
+	u32 dst;
+	/** @src_rect: what is read; as wide and high as @dst_rect */
+	struct dgem_rect src_rect;
+	/** @dst_rect: what is written */
+	struct dgem_rect dst_rect;
+};
+
+/**
+ * struct dgem_engine_job - work for an engine: copies, in order
+ *
+ * An engine gets objects and offsets rather than scatterlists: of an import the CPU has no pages,
+ * and the DMA engine no kernel mapping.
+ */
+struct dgem_engine_job {
+	/** @ops: the copies */
+	struct dgem_engine_op *ops;
+	/** @count: number of @ops, not zero */
+	u32 count;
+	/** @ref_count: number of @refs */
+	u32 ref_count;
+	/** @refs: the objects */
+	struct dgem_engine_ref *refs;
+	/** @done: bytes copied so far, counted by the engine */
+	atomic64_t done;
+	/**
+	 * @complete: the job is over: called once for each &dgem_engine_ops.run, from any context,
+	 * with 0 or an error. The job may be gone when it returns.
+	 */
+	void (*complete)(struct dgem_engine_job *job, int error);
+};
+
+/**
+ * struct dgem_engine_ops - what moves bytes
+ */
+struct dgem_engine_ops {
+	/** @type: &enum drm_dgem_engine_type */
+	u32 type;
+	/**
+	 * @prepare: make the job's objects reachable. May sleep, allocate and wait for the objects'
+	 * fences; no lock is held. Undone by @unprepare, after an error too.
+	 */
+	int (*prepare)(struct dgem_engine *engine, struct dgem_engine_job *job);
+	/** @unprepare: undo @prepare, when the job is over or was never run; may sleep */
+	void (*unprepare)(struct dgem_engine *engine, struct dgem_engine_job *job);
+	/**
+	 * @run: start a job; none other is running. Allocates nothing that could wait for memory.
+	 * An engine that was shut down completes the job with -ENODEV.
+	 */
+	void (*run)(struct dgem_engine *engine, struct dgem_engine_job *job);
+	/** @progress: bytes copied so far of the job that is running; never goes back */
+	u64 (*progress)(struct dgem_engine *engine, struct dgem_engine_job *job);
+	/** @stop: end the running job, if any, and complete it with @error */
+	void (*stop)(struct dgem_engine *engine, int error);
+	/** @shutdown: stop for good and give the device back */
+	void (*shutdown)(struct dgem_engine *engine);
+	/** @free: free the engine after @shutdown */
+	void (*free)(struct dgem_engine *engine);
+};
+
+/**
+ * struct dgem_engine - an engine of an instance
+ */
+struct dgem_engine {
+	/** @ops: what it can do */
+	const struct dgem_engine_ops *ops;
+	/** @ddev: its instance */
+	struct dgem_device *ddev;
+	/** @dev: device for which objects are mapped; the instance's own for the cpu engine */
+	struct device *dev;
+	/** @name: the channel's name, or "cpu" */
+	const char *name;
+	/** @copy_align: addresses and lengths are multiples of this many bytes, a power of two */
+	u32 copy_align;
+	/** @max_segment: bytes of the longest segment */
+	u32 max_segment;
+};
+
+struct dgem_engine *dgem_engine_cpu_create(struct dgem_device *ddev);
+struct dgem_engine *dgem_engine_dma_create(struct dgem_device *ddev, const char *channel);
+
+#endif

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/dma-fence.h>
+#include <linux/dma-mapping.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+
+#include <drm/dgem_drm.h>
+#include <drm/drm_gem.h>
+
+#include "compat/dgem_compat.h"
+#include "dgem_device.h"
+#include "dgem_engine.h"
+#include "dgem_gem.h"
+#include "dgem_mem.h"
+#include "dgem_sync.h"
+
+/**
+ * DOC: the cpu engine
+ *
+ * For machines without a usable DMA channel a worker copies, from kernel mapping to kernel mapping.
+ * The mappings are made before the job is armed: that may allocate.
+ *
+ * CPU access windows of our own memory are opened and closed around each copy. Those of an import
+ * are its exporter's, and opening one waits for the buffer's fences, of which one is about to be
+ * this job's own. So they are opened before the job is armed, after the fences that are there have
+ * been waited for, and closed by the worker before the fence is signalled, outside of the annotated
+ * section. An exporter whose window can't be closed while somebody waits for the buffer with its
+ * reservation lock held would stop there; none is known.
+ */
+
+/* bytes copied between two looks at whether to stop or to yield */
+#define DGEM_CPU_CHUNK	SZ_64K
+
+/**
+ * struct dgem_engine_cpu - a worker
+ */
+struct dgem_engine_cpu {
+	/** @base: the engine */
+	struct dgem_engine base;
+	/** @wq: runs @work; jobs of others may need it to get memory */
+	struct workqueue_struct *wq;
+	/** @work: copies @job */
+	struct work_struct work;
+	/** @job: the running job; written when no work is queued */
+	struct dgem_engine_job *job;
+	/** @error: why to stop, or 0 */
+	int error;
+	/** @gone: shut down */
+	bool gone;
+};
+
+static struct dgem_engine_cpu *to_dgem_engine_cpu(struct dgem_engine *engine)
+{
+	return container_of(engine, struct dgem_engine_cpu, base);
+}
+
+static enum dma_data_direction dgem_cpu_dir(const struct dgem_engine_ref *ref)
+{
+	if (ref->read && ref->write)
+		return DMA_BIDIRECTIONAL;
+	return ref->write ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
+}
+
+static int dgem_cpu_open(struct dgem_engine_ref *ref)
+{
+	struct dgem_object *obj = ref->obj;
+	int ret;
+
+	if (!obj->ops->sync_waits)
+		return 0;
+
+	ret = dgem_sync_wait(obj, ref->write, MAX_SCHEDULE_TIMEOUT);
+	if (ret)
+		return ret;
+	ret = dgem_sync_begin(obj, 0, obj->base.size, dgem_cpu_dir(ref));
+	if (ret)
+		return ret;
+	ref->open = true;
+	return 0;
+}
+
+static int dgem_cpu_close(struct dgem_engine_ref *ref)
+{
+	if (!ref->open)
+		return 0;
+	ref->open = false;
+	return dgem_sync_end(ref->obj, 0, ref->obj->base.size, dgem_cpu_dir(ref));
+}
+
+static int dgem_cpu_prepare(struct dgem_engine *engine, struct dgem_engine_job *job)
+{
+	u32 i;
+
+	for (i = 0; i < job->ref_count; i++) {
+		struct dgem_engine_ref *ref = &job->refs[i];
+		struct drm_gem_object *gem = &ref->obj->base;
+		int ret;
+
+		ret = dma_resv_lock_interruptible(gem->resv, NULL);
+		if (ret)
+			return ret;
+		ret = dgem_gem_vmap(gem, &ref->map);
+		dma_resv_unlock(gem->resv);
+		if (ret) {
+			iosys_map_clear(&ref->map);
+			return ret == -EINVAL ? -EOPNOTSUPP : ret;
+		}
+
+		ret = dgem_cpu_open(ref);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static void dgem_cpu_unprepare(struct dgem_engine *engine, struct dgem_engine_job *job)
+{
+	u32 i;
+
+	for (i = 0; i < job->ref_count; i++) {
+		struct dgem_engine_ref *ref = &job->refs[i];
+		struct drm_gem_object *gem = &ref->obj->base;
+
+		dgem_cpu_close(ref);
+		if (iosys_map_is_null(&ref->map))
+			continue;
+		dma_resv_lock(gem->resv, NULL);
+		dgem_gem_vunmap(gem, &ref->map);
+		dma_resv_unlock(gem->resv);
+	}
+}
+
+static void dgem_cpu_copy(struct iosys_map *dst, u64 dst_at, struct iosys_map *src, u64 src_at,
+			  size_t len)
+{
+	u8 between[64];
+
+	if (!src->is_iomem) {
+		iosys_map_memcpy_to(dst, dst_at, src->vaddr + src_at, len);
+	} else if (!dst->is_iomem) {
+		iosys_map_memcpy_from(dst->vaddr + dst_at, src, src_at, len);
+	} else {
+		while (len) {
+			size_t n = min(len, sizeof(between));
+
+			iosys_map_memcpy_from(between, src, src_at, n);
+			iosys_map_memcpy_to(dst, dst_at, between, n);
+			src_at += n;
+			dst_at += n;
+			len -= n;
+		}
+	}
+}
+
+static void dgem_cpu_window(struct dgem_engine_ref *ref, const struct dgem_rect *rect, bool begin,
+			    enum dma_data_direction dir)
+{
+	u64 length = dgem_rect_end(rect) - rect->offset;
+
+	if (ref->obj->ops->sync_waits)
+		return;
+	if (begin)
+		dgem_sync_begin(ref->obj, rect->offset, length, dir);
+	else
+		dgem_sync_end(ref->obj, rect->offset, length, dir);
+}
+
+static void dgem_cpu_row(struct dgem_engine_cpu *cpu, struct dgem_engine_job *job,
+			 struct iosys_map *dst, u64 dst_at, struct iosys_map *src, u64 src_at,
+			 u64 width)
+{
+	while (width && !READ_ONCE(cpu->error)) {
+		size_t len = min_t(u64, width, DGEM_CPU_CHUNK);
+
+		dgem_cpu_copy(dst, dst_at, src, src_at, len);
+		atomic64_add(len, &job->done);
+		atomic64_add(len, &cpu->base.ddev->stats.bytes_cpu);
+		src_at += len;
+		dst_at += len;
+		width -= len;
+		cond_resched();
+	}
+}
+
+static void dgem_cpu_op(struct dgem_engine_cpu *cpu, struct dgem_engine_job *job,
+			const struct dgem_engine_op *op)
+{
+	struct dgem_engine_ref *src = &job->refs[op->src], *dst = &job->refs[op->dst];
+	struct dgem_rect from = op->src_rect, to = op->dst_rect;
+	u32 row;
+
+	dgem_rects_collapse(&from, &to);
+
+	/* the destination is read as well: what shares a cache line with it must stay */
+	dgem_cpu_window(src, &from, true, DMA_FROM_DEVICE);
+	dgem_cpu_window(dst, &to, true, DMA_BIDIRECTIONAL);
+	for (row = 0; row < from.height; row++)
+		dgem_cpu_row(cpu, job, &dst->map, to.offset + row * to.pitch,
+			     &src->map, from.offset + row * from.pitch, from.width);
+	dgem_cpu_window(dst, &to, false, DMA_BIDIRECTIONAL);
+	dgem_cpu_window(src, &from, false, DMA_FROM_DEVICE);
+}
+
+static void dgem_cpu_work(struct work_struct *work)
+{
+	struct dgem_engine_cpu *cpu = container_of(work, struct dgem_engine_cpu, work);
+	struct dgem_engine_job *job = cpu->job;
+	int error, ret;
+	bool cookie;
+	u32 i;
+
+	cookie = dma_fence_begin_signalling();
+	for (i = 0; i < job->count && !READ_ONCE(cpu->error); i++)
+		dgem_cpu_op(cpu, job, &job->ops[i]);
+	dma_fence_end_signalling(cookie);
+
+	error = READ_ONCE(cpu->error);
+	for (i = 0; i < job->ref_count; i++) {
+		ret = dgem_cpu_close(&job->refs[i]);
+		if (ret && !error)
+			error = ret;
+	}
+
+	cookie = dma_fence_begin_signalling();
+	WRITE_ONCE(cpu->job, NULL);
+	job->complete(job, error);
+	dma_fence_end_signalling(cookie);
+}
+
+static void dgem_cpu_run(struct dgem_engine *engine, struct dgem_engine_job *job)
+{
+	struct dgem_engine_cpu *cpu = to_dgem_engine_cpu(engine);
+
+	if (READ_ONCE(cpu->gone)) {
+		job->complete(job, -ENODEV);
+		return;
+	}
+	/* the worker of the job before may be on its way out still: queue_work() takes care */
+	WRITE_ONCE(cpu->job, job);
+	queue_work(cpu->wq, &cpu->work);
+}
+
+static u64 dgem_cpu_progress(struct dgem_engine *engine, struct dgem_engine_job *job)
+{
+	return atomic64_read(&job->done);
+}
+
+static void dgem_cpu_stop(struct dgem_engine *engine, int error)
+{
+	struct dgem_engine_cpu *cpu = to_dgem_engine_cpu(engine);
+
+	WRITE_ONCE(cpu->error, error);
+	flush_work(&cpu->work);
+	WRITE_ONCE(cpu->error, 0);
+}
+
+static void dgem_cpu_shutdown(struct dgem_engine *engine)
+{
+	struct dgem_engine_cpu *cpu = to_dgem_engine_cpu(engine);
+
+	WRITE_ONCE(cpu->gone, true);
+	dgem_cpu_stop(engine, -ENODEV);
+}
+
+static void dgem_cpu_free(struct dgem_engine *engine)
+{
+	struct dgem_engine_cpu *cpu = to_dgem_engine_cpu(engine);
+
+	destroy_workqueue(cpu->wq);
+	kfree(cpu);
+}
+
+static const struct dgem_engine_ops dgem_engine_cpu_ops = {
+	.type = DRM_DGEM_ENGINE_CPU,
+	.prepare = dgem_cpu_prepare,
+	.unprepare = dgem_cpu_unprepare,
+	.run = dgem_cpu_run,
+	.progress = dgem_cpu_progress,
+	.stop = dgem_cpu_stop,
+	.shutdown = dgem_cpu_shutdown,
+	.free = dgem_cpu_free,
+};
+
+/**
+ * dgem_engine_cpu_create - the engine that is always there
+ * @ddev: the instance
+ *
+ * Return: the engine or -ENOMEM.
+ */
+struct dgem_engine *dgem_engine_cpu_create(struct dgem_device *ddev)
+{
+	struct dgem_engine_cpu *cpu;
+
+	cpu = kzalloc_obj(*cpu);
+	if (!cpu)
+		return ERR_PTR(-ENOMEM);
+
+	cpu->wq = alloc_workqueue("dgem-cpu", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
+	if (!cpu->wq) {
+		kfree(cpu);
+		return ERR_PTR(-ENOMEM);
+	}
+	INIT_WORK(&cpu->work, dgem_cpu_work);
+
+	cpu->base.ops = &dgem_engine_cpu_ops;
+	cpu->base.ddev = ddev;
+	cpu->base.dev = ddev->drm.dev;
+	cpu->base.name = "cpu";
+	cpu->base.copy_align = 1;
+	cpu->base.max_segment = U32_MAX;
+	return &cpu->base;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+#ifndef _DGEM_GEM_H_
+#define _DGEM_GEM_H_
+
+#include <linux/atomic.h>
+#include <linux/container_of.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+
+#include <drm/drm_gem.h>
+
+struct dgem_device;
+struct dgem_mapping;
+struct dgem_mem_ops;
+struct dma_buf;
+struct iosys_map;
+struct page;
+
+/**
+ * struct dgem_object - a piece of memory for devices
+ *
+ * Everything but the members with a lock of their own is fixed once the object has a handle.
+ */
+struct dgem_object {
+	/** @base: the GEM object; its @resv protects @engine_map */
+	struct drm_gem_object base;
+	/** @ops: the memory kind */
+	const struct dgem_mem_ops *ops;
+	/** @cache_asked: &enum drm_dgem_cache, as asked for */
+	u32 cache_asked;
+	/** @cache_granted: &enum drm_dgem_cache, as user mappings have it */
+	u32 cache_granted;
+	/** @readonly: nobody may write: an import of a read-only dma-buf */
+	bool readonly;
+
+	/** @page: first of @base.size bytes of contiguous pages, for kinds that have them */
+	struct page *page;
+	/** @vaddr: kernel address, for kinds that have one all the time */
+	void *vaddr;
+	/** @dma: DMA address for the instance's own device */
+	dma_addr_t dma;
+
+	/** @dmabuf: the dma-buf imported, with a reference, or NULL */
+	struct dma_buf *dmabuf;
+	/** @sgt: the import's table, mapped for the engine; NULL once the engine is gone */
+	struct sg_table *sgt;
+
+	/** @engine_map: our memory mapped for the engine, or NULL; under @base.resv */
+	struct dgem_mapping *engine_map;
+	/** @maps_lock: protects @maps; fence signalling takes it: no allocation, no wait inside */
+	struct mutex maps_lock;
+	/** @maps: &dgem_mapping.node of all DMA mappings of our memory */
+	struct list_head maps;
+
+	/** @vmas: user mappings alive */
+	atomic_t vmas;
+	/** @node: in &dgem_device.objects */
+	struct list_head node;
+};
+
+static inline struct dgem_object *to_dgem_object(struct drm_gem_object *gem)
+{
+	return container_of(gem, struct dgem_object, base);
+}
+
+struct dgem_object *dgem_gem_new(struct dgem_device *ddev, const struct dgem_mem_ops *ops,
+				 size_t size);
+void dgem_gem_abort(struct dgem_object *obj);
+int dgem_gem_publish(struct dgem_object *obj);
+struct dgem_object *dgem_gem_create(struct dgem_device *ddev, u32 kind, u32 cache, u64 size);
+void dgem_gem_free(struct drm_gem_object *gem);
+u64 dgem_gem_kinds(void);
+u64 dgem_gem_max_size(void);
+u32 dgem_gem_caps(const struct dgem_object *obj);
+int dgem_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map);
+void dgem_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
+int dgem_gem_map_engine(struct dgem_object *obj);
+struct sg_table *dgem_gem_engine_sgt(const struct dgem_object *obj);
+void dgem_gem_drop_engine(struct dgem_device *ddev);
+
+#endif

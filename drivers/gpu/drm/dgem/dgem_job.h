@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+#ifndef _DGEM_JOB_H_
+#define _DGEM_JOB_H_
+
+#include <linux/container_of.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include <drm/gpu_scheduler.h>
+
+#include "dgem_engine.h"
+
+struct dgem_device;
+
+/**
+ * struct dgem_fence - the fence of a job that the engine runs
+ */
+struct dgem_fence {
+	/** @base: the fence; first, since the core frees it */
+	struct dma_fence base;
+	/** @lock: the fence's lock, which has to live as long as the fence */
+	spinlock_t lock;
+};
+
+/**
+ * struct dgem_job - a job on its way through the scheduler
+ */
+struct dgem_job {
+	/** @base: the scheduler's part */
+	struct drm_sched_job base;
+	/** @ddev: the instance, with a reference to its DRM device */
+	struct dgem_device *ddev;
+	/** @work: what the engine has to do */
+	struct dgem_engine_job work;
+	/** @fence: signalled by the engine; initialised when the job runs */
+	struct dgem_fence *fence;
+	/** @running: @fence has been initialised */
+	bool running;
+	/** @seen: progress at the last time-out, bytes */
+	u64 seen;
+	/** @reap: frees the job where locks may be taken */
+	struct work_struct reap;
+};
+
+static inline struct dgem_job *to_dgem_job(struct drm_sched_job *sched_job)
+{
+	return container_of(sched_job, struct dgem_job, base);
+}
+
+struct dgem_job *dgem_job_new(struct dgem_device *ddev, u32 ops, u32 refs);
+void dgem_job_destroy(struct dgem_job *job);
+
+int dgem_sched_init(struct dgem_device *ddev);
+void dgem_sched_fini(struct dgem_device *ddev);
+void dgem_sched_shutdown(struct dgem_device *ddev);
+int dgem_sched_module_init(void);
+void dgem_sched_module_exit(void);
+
+#endif

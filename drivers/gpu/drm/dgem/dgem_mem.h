@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+#ifndef _DGEM_MEM_H_
+#define _DGEM_MEM_H_
+
+#include <linux/dma-direction.h>
+#include <linux/types.h>
+
+struct device;
+struct dgem_object;
+struct iosys_map;
+struct sg_table;
+struct vm_area_struct;
+
+/**
+ * struct dgem_mem_ops - a kind of memory
+ *
+ * Whatever is special about a kind stands behind these functions, so that no other file has to ask
+ * which kind an object is. A new kind is a file of its own and a line in dgem_gem.c.
+ */
+struct dgem_mem_ops {
+	/** @name: for people */
+	const char *name;
+	/** @kind: &enum drm_dgem_kind */
+	u32 kind;
+	/** @caps: DRM_DGEM_CAP_* */
+	u32 caps;
+	/** @caches: bits (1 << cache) of the &enum drm_dgem_cache that may be asked for */
+	u32 caches;
+
+	/**
+	 * @alloc: allocate &drm_gem_object.size bytes of zeroed memory, clean for a device, in the
+	 * cache mode &dgem_object.cache_asked, and set &dgem_object.cache_granted. NULL: user
+	 * space can't create this kind. Returns 0 or -ENOMEM.
+	 */
+	int (*alloc)(struct dgem_object *obj);
+	/** @free: give back what the object holds */
+	void (*free)(struct dgem_object *obj);
+	/**
+	 * @get_sgt: a new table of the memory, not mapped, split to what @dev takes; freed by
+	 * sg_free_table() and kfree(). NULL: there is no memory of ours to map.
+	 */
+	struct sg_table *(*get_sgt)(struct dgem_object *obj, struct device *dev);
+	/** @reaches: 0, or the error that keeps @dev from the memory; optional */
+	int (*reaches)(struct dgem_object *obj, struct device *dev);
+	/** @pfn: page frame of page @page of the object and, in @run, how many follow on */
+	unsigned long (*pfn)(struct dgem_object *obj, u64 page, u64 *run);
+	/**
+	 * @mmap: map the whole area at once; &vm_area_struct.vm_pgoff counts from the start of the
+	 * object. NULL: by faults, through @pfn.
+	 */
+	int (*mmap)(struct dgem_object *obj, struct vm_area_struct *vma);
+	/** @vmap: a kernel mapping of the whole object; the reservation lock is held */
+	int (*vmap)(struct dgem_object *obj, struct iosys_map *map);
+	/** @vunmap: undo @vmap; the reservation lock is held; optional */
+	void (*vunmap)(struct dgem_object *obj, struct iosys_map *map);
+	/**
+	 * @begin: what the kind itself does as the CPU starts to access a range, besides the DMA
+	 * mappings listed. Optional.
+	 */
+	int (*begin)(struct dgem_object *obj, u64 offset, u64 length, enum dma_data_direction dir);
+	/** @end: the opposite of @begin */
+	int (*end)(struct dgem_object *obj, u64 offset, u64 length, enum dma_data_direction dir);
+	/**
+	 * @sync_waits: @begin and @end may wait for the object's fences or take its reservation
+	 * lock, so they can't run where a fence of the object has yet to be signalled
+	 */
+	bool sync_waits;
+};
+
+extern const struct dgem_mem_ops dgem_mem_contiguous;
+extern const struct dgem_mem_ops dgem_mem_coherent;
+extern const struct dgem_mem_ops dgem_mem_import;
+
+struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev);
+int dgem_mem_span_reaches(struct dgem_object *obj, struct device *dev);
+unsigned long dgem_mem_span_pfn(struct dgem_object *obj, u64 page, u64 *run);
+int dgem_mem_vaddr_vmap(struct dgem_object *obj, struct iosys_map *map);
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+
+#include <drm/dgem_drm.h>
+
+#include "compat/dgem_compat.h"
+#include "dgem_gem.h"
+#include "dgem_mem.h"
+
+/**
+ * DOC: coherent memory
+ *
+ * dma_alloc_attrs() gives memory that CPU and devices see alike. What that takes is up to the
+ * machine: ordinary cached memory where devices snoop, uncached or (if asked for) write-combined
+ * memory where they don't; INFO tells which. It is mapped at once with dma_mmap_attrs(), which
+ * alone knows the right protection.
+ *
+ * The memory is allocated for the instance's own device, which sits behind no IOMMU, so it is
+ * physically contiguous; the engine and importers get it by a scatterlist of the same pages.
+ * Windows of CPU access need nothing here but a bounced engine's copy.
+ */
+
+static unsigned long dgem_coherent_attrs(const struct dgem_object *obj)
+{
+	unsigned long attrs = DMA_ATTR_NO_WARN;
+
+	if (obj->cache_asked == DRM_DGEM_CACHE_WC)
+		attrs |= DMA_ATTR_WRITE_COMBINE;
+	return attrs;
+}
+
+static u32 dgem_coherent_granted(const struct dgem_object *obj)
+{
+	/* a device that needs no sync of this memory snoops it: the CPU maps it cached */
+	if (!dma_need_sync(obj->base.dev->dev, obj->dma))
+		return DRM_DGEM_CACHE_CACHED;
+	if (IS_ENABLED(CONFIG_ARCH_HAS_DMA_WRITE_COMBINE) &&
+	    obj->cache_asked == DRM_DGEM_CACHE_WC)
+		return DRM_DGEM_CACHE_WC;
+	return DRM_DGEM_CACHE_UNCACHED;
+}
+
+static int dgem_coherent_alloc(struct dgem_object *obj)
+{
+	struct device *dev = obj->base.dev->dev;
+	struct sg_table sgt;
+	int ret;
+
+	obj->vaddr = dma_alloc_attrs(dev, obj->base.size, &obj->dma, GFP_KERNEL | __GFP_NOWARN,
+				     dgem_coherent_attrs(obj));
+	if (!obj->vaddr)
+		return -ENOMEM;
+
+	ret = dma_get_sgtable_attrs(dev, &sgt, obj->vaddr, obj->dma, obj->base.size,
+				    dgem_coherent_attrs(obj));
+	if (ret) {
+		dma_free_attrs(dev, obj->base.size, obj->vaddr, obj->dma,
+			       dgem_coherent_attrs(obj));
+		return ret;
+	}
+	obj->page = sg_page(sgt.sgl);
+	sg_free_table(&sgt);
+
+	obj->cache_granted = dgem_coherent_granted(obj);
+	return 0;
+}
+
+static void dgem_coherent_free(struct dgem_object *obj)
+{
+	dma_free_attrs(obj->base.dev->dev, obj->base.size, obj->vaddr, obj->dma,
+		       dgem_coherent_attrs(obj));
+}
+
+static int dgem_coherent_mmap(struct dgem_object *obj, struct vm_area_struct *vma)
+{
+	return dma_mmap_attrs(obj->base.dev->dev, vma, obj->vaddr, obj->dma, obj->base.size,
+			      dgem_coherent_attrs(obj));
+}
+
+/** dgem_mem_coherent - memory that needs no syncing */
+const struct dgem_mem_ops dgem_mem_coherent = {
+	.name = "coherent",
+	.kind = DRM_DGEM_KIND_COHERENT,
+	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
+	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_WC),
+	.alloc = dgem_coherent_alloc,
+	.free = dgem_coherent_free,
+	.get_sgt = dgem_mem_span_sgt,
+	.reaches = dgem_mem_span_reaches,
+	.mmap = dgem_coherent_mmap,
+	.vmap = dgem_mem_vaddr_vmap,
+};

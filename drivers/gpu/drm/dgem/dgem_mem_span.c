@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ *
+ * What the kinds of physically contiguous memory have in common.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/iosys-map.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include "compat/dgem_compat.h"
+#include "dgem_gem.h"
+#include "dgem_mem.h"
+#include "dgem_range.h"
+
+/**
+ * dgem_mem_span_sgt - table of an object with contiguous pages, see &dgem_mem_ops.get_sgt
+ * @obj: the object
+ * @dev: device to split it for
+ *
+ * Return: the table or -ENOMEM.
+ */
+struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev)
+{
+	unsigned long boundary = dma_get_seg_boundary(dev);
+	u32 max_seg = dma_get_max_seg_size(dev);
+	u64 addr = page_to_phys(obj->page), left = obj->base.size;
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	unsigned int i;
+
+	sgt = kmalloc_obj(*sgt);
+	if (!sgt)
+		return ERR_PTR(-ENOMEM);
+	if (sg_alloc_table(sgt, dgem_span_segments(addr, left, max_seg, boundary), GFP_KERNEL)) {
+		kfree(sgt);
+		return ERR_PTR(-ENOMEM);
+	}
+
+	for_each_sgtable_sg(sgt, sg, i) {
+		u32 len = dgem_span_next(addr, left, max_seg, boundary);
+
+		sg_set_page(sg, pfn_to_page(PHYS_PFN(addr)), len, offset_in_page(addr));
+		addr += len;
+		left -= len;
+	}
+	return sgt;
+}
+
+/**
+ * dgem_mem_span_reaches - can a device take the memory as it is, see &dgem_mem_ops.reaches
+ * @obj: the object
+ * @dev: the device
+ *
+ * A device that would get a bounced copy can't share the memory: two copies overwrite each other.
+ * dma_max_mapping_size() is limited just where the DMA API may bounce for the device at all: for a
+ * device whose mask is too small for this machine, or one that always bounces.
+ *
+ * Return: 0, or -EBUSY if the memory would be bounced.
+ */
+int dgem_mem_span_reaches(struct dgem_object *obj, struct device *dev)
+{
+	u64 last = page_to_phys(obj->page) + obj->base.size - 1;
+
+	if (dma_max_mapping_size(dev) == SIZE_MAX)
+		return 0;
+	if (!dma_addressing_limited(dev) || last > dma_get_mask(dev))
+		return -EBUSY;
+	return 0;
+}
+
+/**
+ * dgem_mem_span_pfn - page frame of a page, see &dgem_mem_ops.pfn
+ * @obj: the object
+ * @page: page of the object, in range
+ * @run: set to the pages from there to the end
+ *
+ * Return: the frame number.
+ */
+unsigned long dgem_mem_span_pfn(struct dgem_object *obj, u64 page, u64 *run)
+{
+	*run = (obj->base.size >> PAGE_SHIFT) - page;
+	return page_to_pfn(obj->page) + page;
+}
+
+/**
+ * dgem_mem_vaddr_vmap - kernel mapping of memory that always has one, see &dgem_mem_ops.vmap
+ * @obj: the object
+ * @map: set to the address
+ *
+ * Return: 0.
+ */
+int dgem_mem_vaddr_vmap(struct dgem_object *obj, struct iosys_map *map)
+{
+	iosys_map_set_vaddr(map, obj->vaddr);
+	return 0;
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/dma-fence.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_print.h>
+
+#include "compat/dgem_compat.h"
+#include "dgem_device.h"
+#include "dgem_gem.h"
+#include "dgem_job.h"
+
+/**
+ * DOC: scheduling
+ *
+ * Jobs go through drm_sched to an engine that runs one at a time. The engine's completion signals
+ * the job's fence. A job times out when it made no progress for a whole period, however long it
+ * takes: its fence then carries -ETIMEDOUT, the engine is stopped, and the next job starts afresh.
+ *
+ * Nothing between arming a job and signalling its fence allocates: the fence is part of the job,
+ * and objects are mapped before. Freeing is another matter: dropping an import takes the
+ * reservation lock of a foreign buffer, whose holder may be waiting for one of our later jobs,
+ * which the scheduler would run on the very worker that frees. So jobs are freed by a workqueue of
+ * their own.
+ *
+ * The scheduler lives as long as the DRM device, since the entities of open files refer to it. When
+ * an instance is removed its entities are torn down, which takes the jobs that still wait off the
+ * queue, and the running job ends with -ENODEV.
+ */
+
+static unsigned int dgem_timeout_ms = 10000;
+module_param_named(timeout_ms, dgem_timeout_ms, uint, 0444);
+MODULE_PARM_DESC(timeout_ms, "a job that makes no progress for so long has failed (ms, default 10000)");
+
+static struct workqueue_struct *dgem_reap_wq;
+
+static const char *dgem_fence_driver_name(struct dma_fence *fence)
+{
+	return "dgem";
+}
+
+static const char *dgem_fence_timeline_name(struct dma_fence *fence)
+{
+	return "dgem-engine";
+}
+
+static const struct dma_fence_ops dgem_fence_ops = {
+	.get_driver_name = dgem_fence_driver_name,
+	.get_timeline_name = dgem_fence_timeline_name,
+};
+
+static void dgem_job_complete(struct dgem_engine_job *work, int error)
+{
+	struct dgem_job *job = container_of(work, struct dgem_job, work);
+	struct dma_fence *fence = dma_fence_get(&job->fence->base);
+
+	if (error)
+		dma_fence_set_error(fence, error);
+	/* the job may be freed at any time from here on */
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+}
+
+static void dgem_job_reap(struct work_struct *reap)
+{
+	dgem_job_destroy(container_of(reap, struct dgem_job, reap));
+}
+
+/**
+ * dgem_job_new - an empty job
+ * @ddev: the instance
+ * @ops: operations it has room for
+ * @refs: objects it has room for
+ *
+ * Return: the job, for dgem_job_destroy() or the scheduler, or -ENOMEM.
+ */
+struct dgem_job *dgem_job_new(struct dgem_device *ddev, u32 ops, u32 refs)
+{
+	struct dgem_job *job;
+
+	job = kzalloc_obj(*job);
+	if (!job)
+		return ERR_PTR(-ENOMEM);
+	job->fence = kzalloc_obj(*job->fence);
+	job->work.ops = kvcalloc(ops, sizeof(*job->work.ops), GFP_KERNEL);
+	job->work.refs = kvcalloc(refs, sizeof(*job->work.refs), GFP_KERNEL);
+	if (!job->fence || !job->work.ops || !job->work.refs)
+		goto err_free;
+
+	spin_lock_init(&job->fence->lock);
+	INIT_WORK(&job->reap, dgem_job_reap);
+	job->work.complete = dgem_job_complete;
+	job->ddev = ddev;
+	drm_dev_get(&ddev->drm);
+	return job;
+
+err_free:
+	kvfree(job->work.refs);
+	kvfree(job->work.ops);
+	kfree(job->fence);
+	kfree(job);
+	return ERR_PTR(-ENOMEM);
+}
+
+/**
+ * dgem_job_destroy - free a job and what it holds
+ * @job: a job that never got to the scheduler or is over; no lock is held
+ */
+void dgem_job_destroy(struct dgem_job *job)
+{
+	struct dgem_device *ddev = job->ddev;
+	u32 i;
+
+	ddev->engine->ops->unprepare(ddev->engine, &job->work);
+	for (i = 0; i < job->work.ref_count; i++)
+		drm_gem_object_put(&job->work.refs[i].obj->base);
+
+	if (job->running)
+		dma_fence_put(&job->fence->base);
+	else
+		kfree(job->fence);
+	kvfree(job->work.refs);
+	kvfree(job->work.ops);
+	kfree(job);
+	drm_dev_put(&ddev->drm);
+}
+
+static struct dma_fence *dgem_sched_run(struct drm_sched_job *sched_job)
+{
+	struct dgem_job *job = to_dgem_job(sched_job);
+	struct dgem_engine *engine = job->ddev->engine;
+	struct dma_fence *fence = &job->fence->base;
+
+	if (sched_job->s_fence->finished.error)
+		return NULL;
+
+	/* a context of its own: the engine's order is the scheduler's business */
+	dma_fence_init(fence, &dgem_fence_ops, &job->fence->lock, dma_fence_context_alloc(1), 1);
+	job->running = true;
+	dma_fence_get(fence);
+	engine->ops->run(engine, &job->work);
+	return fence;
+}
+
+static enum drm_gpu_sched_stat dgem_sched_timedout(struct drm_sched_job *sched_job)
+{
+	struct dgem_job *job = to_dgem_job(sched_job);
+	struct dgem_device *ddev = job->ddev;
+	struct dgem_engine *engine = ddev->engine;
+	u64 progress = engine->ops->progress(engine, &job->work);
+
+	if (progress != job->seen) {
+		job->seen = progress;
+		return dgem_sched_no_hang(&ddev->sched, sched_job);
+	}
+
+	dev_notice_ratelimited(ddev->drm.dev, "%s: no progress after %llu bytes, job given up\n",
+			       engine->name, progress);
+	drm_sched_stop(&ddev->sched, sched_job);
+	engine->ops->stop(engine, -ETIMEDOUT);
+	drm_sched_start(&ddev->sched, 0);
+	return DRM_GPU_SCHED_STAT_RESET;
+}
+
+static void dgem_sched_free(struct drm_sched_job *sched_job)
+{
+	struct dgem_job *job = to_dgem_job(sched_job);
+
+	if (sched_job->s_fence->finished.error)
+		atomic64_inc(&job->ddev->stats.jobs_failed);
+	drm_sched_job_cleanup(sched_job);
+	queue_work(dgem_reap_wq, &job->reap);
+}
+
+static const struct drm_sched_backend_ops dgem_sched_ops = {
+	.run_job = dgem_sched_run,
+	.timedout_job = dgem_sched_timedout,
+	.free_job = dgem_sched_free,
+};
+
+/**
+ * dgem_sched_init - set up the queue in front of the engine
+ * @ddev: the instance, with its engine
+ *
+ * Return: 0 or an error.
+ */
+int dgem_sched_init(struct dgem_device *ddev)
+{
+	const struct drm_sched_init_args args = {
+		.ops = &dgem_sched_ops,
+		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
+		.credit_limit = 1,
+		.timeout = msecs_to_jiffies(max(dgem_timeout_ms, 1U)),
+		.name = "dgem",
+		.dev = ddev->drm.dev,
+	};
+
+	return drm_sched_init(&ddev->sched, &args);
+}
+
+/**
+ * dgem_sched_fini - undo dgem_sched_init(); no file and no job is left
+ * @ddev: the instance
+ */
+void dgem_sched_fini(struct dgem_device *ddev)
+{
+	drm_sched_fini(&ddev->sched);
+}
+
+/**
+ * dgem_sched_shutdown - stop all jobs, for good
+ * @ddev: the instance, unplugged
+ *
+ * The jobs' fences are signalled with an error, those of waiting jobs as soon as the fences that
+ * they wait for are. No job touches the engine afterwards.
+ */
+void dgem_sched_shutdown(struct dgem_device *ddev)
+{
+	struct dgem_file *file;
+
+	mutex_lock(&ddev->files_lock);
+	list_for_each_entry(file, &ddev->files, node) {
+		if (!file->dead)
+			drm_sched_entity_fini(&file->entity);
+		file->dead = true;
+	}
+	mutex_unlock(&ddev->files_lock);
+
+	drm_sched_wqueue_stop(&ddev->sched);
+	ddev->engine->ops->shutdown(ddev->engine);
+	drm_sched_wqueue_start(&ddev->sched);
+}
+
+/**
+ * dgem_sched_module_init - what all instances share
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int dgem_sched_module_init(void)
+{
+	dgem_reap_wq = alloc_workqueue("dgem-reap", WQ_UNBOUND, 0);
+	return dgem_reap_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * dgem_sched_module_exit - undo dgem_sched_module_init(), when all jobs have been reaped
+ */
+void dgem_sched_module_exit(void)
+{
+	destroy_workqueue(dgem_reap_wq);
+}
