@@ -131,6 +131,7 @@ void edu_dma_chan_init(struct edu_dma *edu);
 void edu_dma_give_back(struct edu_dma_desc *desc, enum dmaengine_tx_result result);
 void edu_dma_called(struct edu_dma *edu);
 void edu_dma_abort(struct edu_dma *edu);
+int edu_dma_register(struct edu_dma *edu);
 void edu_dma_flush_releases(void);
 
 #endif

@@ -314,6 +314,7 @@ static void edu_dma_reap(struct work_struct *work)
 	dma_request_channel(mask, edu_dma_no_channel, NULL);
 
 	llist_for_each_entry_safe(edu, next, list, reap) {
+		put_device(&edu->chan.dev->device);
 		put_device(edu->dma.dev);
 		kfree(edu);
 	}
@@ -327,6 +328,32 @@ static void edu_dma_release(struct dma_device *dma)
 
 	llist_add(&edu->reap, &edu_dma_released);
 	schedule_work(&edu_dma_reap_work);
+}
+
+/**
+ * edu_dma_register() - offer the channel to consumers
+ * @edu: the device, ready to start legs
+ *
+ * After this the structure is freed by dma_async_device_unregister(), or, if the channel is held
+ * then, by its release.
+ *
+ * Return: 0 or a negative error, with which the structure remains the caller's.
+ */
+int edu_dma_register(struct edu_dma *edu)
+{
+	int ret;
+
+	ret = dma_async_device_register(&edu->dma);
+	if (ret)
+		return ret;
+
+	/*
+	 * Unregistering lets go of the channel's device, but its name and DMA device are looked up
+	 * for as long as a consumer holds the channel.
+	 */
+	get_device(&edu->chan.dev->device);
+
+	return 0;
 }
 
 /**

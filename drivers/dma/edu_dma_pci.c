@@ -114,7 +114,7 @@ static int edu_dma_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		goto err_put;
 	}
 
-	ret = dma_async_device_register(&edu->dma);
+	ret = edu_dma_register(edu);
 	if (ret) {
 		dev_err_probe(dev, ret, "cannot be registered\n");
 		goto err_free_irq;
@@ -155,7 +155,6 @@ static void edu_dma_remove(struct pci_dev *pdev)
 
 	debugfs_remove_recursive(edu->debugfs);
 	edu_dma_stop(edu);
-	/* Frees it, now or when the channel is released. */
 	dma_async_device_unregister(&edu->dma);
 }
 
