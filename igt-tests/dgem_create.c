@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <sys/mman.h>
+
+#include "igt.h"
+
+#include "dgem_util.h"
+
+/**
+ * TEST: dgem create
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: DRM
+ * Functionality: memory allocation
+ * Description: Objects are made as asked for, zeroed, or refused without a trace.
+ *
+ * SUBTEST: sizes-%s
+ * Description: An object of any size is rounded up to pages and tells what it is.
+ *
+ * SUBTEST: zeroed-%s
+ * Description: New memory is zero to its end, even if it held data a moment ago.
+ *
+ * SUBTEST: exhaust-%s
+ * Description: When memory runs out the call says ENOMEM, and all of it comes back.
+ *
+ * arg[1]:
+ *
+ * @contiguous: contiguous cached memory
+ * @coherent: coherent memory
+ * @wc: write-combined memory
+ *
+ * SUBTEST: cache-modes
+ * Description: A cache mode that a kind can have is granted and told.
+ *
+ * SUBTEST: bad-%s
+ * Description: A call that asks for the impossible changes nothing.
+ *
+ * arg[1]:
+ *
+ * @kind: an unknown kind of memory
+ * @cache: an unknown cache mode, or one that the kind cannot have
+ * @flags: a flag that does not exist
+ * @size: sizes of zero, above the limit, or that overflow when rounded up
+ * @unsatisfiable: more memory than the machine has
+ * @argument: the argument can be read, not written
+ * @info: INFO of a handle that does not exist, or with flags
+ *
+ * SUBTEST: handles
+ * Description: Handles are reused after they were closed, and belong to one file.
+ */
+
+IGT_TEST_DESCRIPTION("Objects are made as asked for, zeroed, or refused without a trace.");
+
+/* Enough objects of 5 MiB to fill any pool that a test machine should have. */
+#define MAX_OBJECTS	128
+
+static uint64_t round_up_to_page(uint64_t size)
+{
+	return (size + DGEM_PAGE - 1) & ~(DGEM_PAGE - 1);
+}
+
+static void test_sizes(int fd, const struct dgem_kind *kind)
+{
+	static const uint64_t sizes[] = {
+		1, DGEM_PAGE - 1, DGEM_PAGE, DGEM_PAGE + 1, 3 * DGEM_PAGE, 65537, 2 * DGEM_MIB,
+		5 * DGEM_MIB,
+	};
+	struct dgem_snapshot before;
+
+	dgem_snapshot(fd, &before);
+	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct drm_dgem_create create = {
+			.size = sizes[i],
+			.kind = kind->kind,
+			.cache = kind->cache,
+		};
+		struct drm_dgem_info info;
+		uint8_t *ptr;
+
+		igt_assert_eq(__dgem_create(fd, &create), 0);
+		igt_assert_eq_u64(create.size, round_up_to_page(sizes[i]));
+		dgem_info(fd, create.handle, &info);
+		igt_assert_eq_u32(info.handle, create.handle);
+		igt_assert_eq_u64(info.size, create.size);
+		igt_assert_eq_u32(info.kind, kind->kind);
+		igt_assert_eq_u32(info.cache_asked, kind->cache);
+		igt_assert_eq_u32(info.caps, DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT |
+				  DRM_DGEM_CAP_WRITE);
+		igt_assert_lte(info.segments, 1);
+		igt_assert_eq_u32(info.vmas, 0);
+		igt_assert_eq_u64(info.pad, 0);
+
+		ptr = dgem_mmap(fd, create.handle, create.size);
+		igt_assert(dgem_is_zero(ptr, create.size));
+		ptr[0] = 1;
+		ptr[create.size - 1] = 2;
+		igt_assert_eq(ptr[0] + ptr[create.size - 1], 3);
+		munmap(ptr, create.size);
+		gem_close(fd, create.handle);
+	}
+	dgem_assert_unchanged(fd, &before);
+}
+
+/* Make objects until memory runs out; returns how many. */
+static int hoard(int fd, const struct dgem_kind *kind, uint64_t size, uint32_t *handles)
+{
+	int count;
+
+	for (count = 0; count < MAX_OBJECTS; count++) {
+		struct drm_dgem_create create = {
+			.size = size,
+			.kind = kind->kind,
+			.cache = kind->cache,
+		};
+		int err = __dgem_create(fd, &create);
+
+		if (err) {
+			igt_assert_eq(err, -ENOMEM);
+			break;
+		}
+		handles[count] = create.handle;
+	}
+	return count;
+}
+
+static void release(int fd, const uint32_t *handles, int count)
+{
+	while (count--)
+		gem_close(fd, handles[count]);
+}
+
+/*
+ * Everything that can be had is filled and freed, so that what is allocated next must hold pages
+ * that were filled. The size is not a multiple of a power of two: the rounded tail counts as well.
+ */
+static void test_zeroed(int fd, const struct dgem_kind *kind)
+{
+	const uint64_t size = 5 * DGEM_MIB - DGEM_PAGE, ask = size - 100;
+	uint32_t handles[MAX_OBJECTS];
+	int count, again;
+
+	count = hoard(fd, kind, ask, handles);
+	igt_assert_lte(1, count);
+	for (int i = 0; i < count; i++) {
+		void *ptr = dgem_mmap(fd, handles[i], size);
+
+		memset(ptr, 0xa5, size);
+		munmap(ptr, size);
+	}
+	release(fd, handles, count);
+
+	again = hoard(fd, kind, ask, handles);
+	igt_assert_lte(count / 2 + 1, again);
+	for (int i = 0; i < again; i++) {
+		void *ptr = dgem_mmap(fd, handles[i], size);
+
+		igt_assert_f(dgem_is_zero(ptr, size), "object %d of %d is not zero\n", i, again);
+		munmap(ptr, size);
+	}
+	release(fd, handles, again);
+}
+
+static void test_exhaust(int fd, const struct dgem_kind *kind)
+{
+	struct dgem_snapshot before;
+	uint32_t handles[MAX_OBJECTS];
+	int count;
+
+	dgem_snapshot(fd, &before);
+	count = hoard(fd, kind, 5 * DGEM_MIB, handles);
+	igt_assert_lte(2, count);
+	igt_require_f(count < MAX_OBJECTS, "this machine has too much memory to run out of it\n");
+
+	/* The failure took nothing away: one back, one more can be had. */
+	gem_close(fd, handles[count - 1]);
+	handles[count - 1] = dgem_create(fd, kind, 5 * DGEM_MIB);
+	release(fd, handles, count);
+	dgem_assert_unchanged(fd, &before);
+}
+
+static void test_cache_modes(int fd)
+{
+	static const struct {
+		uint32_t kind, cache;
+	} good[] = {
+		{ DRM_DGEM_KIND_CONTIGUOUS, DRM_DGEM_CACHE_DEFAULT },
+		{ DRM_DGEM_KIND_CONTIGUOUS, DRM_DGEM_CACHE_CACHED },
+		{ DRM_DGEM_KIND_COHERENT, DRM_DGEM_CACHE_DEFAULT },
+		{ DRM_DGEM_KIND_COHERENT, DRM_DGEM_CACHE_WC },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(good); i++) {
+		struct dgem_kind kind = { "", good[i].kind, good[i].cache };
+		uint32_t handle = dgem_create(fd, &kind, DGEM_PAGE);
+		struct drm_dgem_info info;
+
+		dgem_info(fd, handle, &info);
+		igt_assert_eq_u32(info.cache_asked, good[i].cache);
+		igt_assert(info.cache_granted == DRM_DGEM_CACHE_CACHED ||
+			   info.cache_granted == DRM_DGEM_CACHE_WC ||
+			   info.cache_granted == DRM_DGEM_CACHE_UNCACHED);
+		if (good[i].kind == DRM_DGEM_KIND_CONTIGUOUS)
+			igt_assert_eq_u32(info.cache_granted, DRM_DGEM_CACHE_CACHED);
+		gem_close(fd, handle);
+	}
+}
+
+static void create_err(int fd, uint64_t size, uint32_t kind, uint32_t cache, uint32_t flags,
+		       int err)
+{
+	struct drm_dgem_create create = {
+		.size = size,
+		.kind = kind,
+		.cache = cache,
+		.flags = flags,
+	};
+	int ret = __dgem_create(fd, &create);
+
+	igt_assert_f(ret == err, "size %#llx kind %u cache %u flags %#x: %d, not %d\n",
+		     (unsigned long long)size, kind, cache, flags, ret, err);
+}
+
+static void test_bad_kind(int fd)
+{
+	static const uint32_t bad[] = { 3, 31, 32, 64, 0x10000, 0x80000000, UINT32_MAX };
+
+	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_IMPORT, 0, 0, -EINVAL);
+	for (int i = 0; i < ARRAY_SIZE(bad); i++)
+		create_err(fd, DGEM_PAGE, bad[i], DRM_DGEM_CACHE_DEFAULT, 0, -EINVAL);
+}
+
+static void test_bad_cache(int fd)
+{
+	static const uint32_t bad[] = { DRM_DGEM_CACHE_EXPORTER, 5, 32, 0x80000000, UINT32_MAX };
+
+	for (int i = 0; i < ARRAY_SIZE(bad); i++) {
+		create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_CONTIGUOUS, bad[i], 0, -EINVAL);
+		create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_COHERENT, bad[i], 0, -EINVAL);
+	}
+	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_CONTIGUOUS, DRM_DGEM_CACHE_WC, 0, -EINVAL);
+	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_CONTIGUOUS, DRM_DGEM_CACHE_UNCACHED, 0, -EINVAL);
+}
+
+static void test_bad_flags(int fd)
+{
+	for (int bit = 0; bit < 32; bit++) {
+		create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_CONTIGUOUS, 0, 1u << bit, -EINVAL);
+		create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_COHERENT, 0, 1u << bit, -EINVAL);
+	}
+}
+
+static void test_bad_size(int fd)
+{
+	struct drm_dgem_query_device device;
+
+	dgem_query_device(fd, &device);
+	for (uint32_t kind = DRM_DGEM_KIND_CONTIGUOUS; kind <= DRM_DGEM_KIND_COHERENT; kind++) {
+		const uint64_t bad[] = {
+			0, 1ull << 63, (1ull << 63) + 1, INT64_MAX, UINT64_MAX, UINT64_MAX - 4094,
+			UINT64_MAX - 4095, UINT64_MAX - 2 * 4096, device.max_size + 1,
+			device.max_size + DGEM_PAGE,
+		};
+
+		for (int i = 0; i < ARRAY_SIZE(bad); i++)
+			create_err(fd, bad[i], kind, 0, 0, -EINVAL);
+	}
+}
+
+/* Sizes around the limits of 31 and 32 bits: below max_size they are a matter of memory only. */
+static void test_bad_unsatisfiable(int fd)
+{
+	const uint64_t total = dgem_meminfo("MemTotal") + dgem_meminfo("SwapTotal");
+	struct drm_dgem_query_device device;
+	int tried = 0;
+
+	dgem_query_device(fd, &device);
+	for (uint32_t kind = DRM_DGEM_KIND_CONTIGUOUS; kind <= DRM_DGEM_KIND_COHERENT; kind++) {
+		const uint64_t sizes[] = {
+			total, 1ull << 31, (1ull << 31) - 1, (1ull << 31) + 1, 1ull << 32,
+			(1ull << 32) - 1, (1ull << 32) + 1, (1ull << 33) + DGEM_PAGE, 1ull << 40,
+			1ull << 44, 1ull << 62, device.max_size,
+		};
+
+		for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
+			if (sizes[i] < total)
+				continue;
+			create_err(fd, sizes[i], kind, 0, 0,
+				   sizes[i] > device.max_size ? -EINVAL : -ENOMEM);
+			tried++;
+		}
+	}
+	igt_assert_lte(2, tried);
+}
+
+static void test_bad_argument(int fd)
+{
+	struct drm_dgem_create *create = mmap(NULL, DGEM_PAGE, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const struct dgem_kind *kind;
+
+	igt_assert(create != MAP_FAILED);
+	for_each_dgem_kind(kind) {
+		igt_assert_eq(mprotect(create, DGEM_PAGE, PROT_READ | PROT_WRITE), 0);
+		*create = (struct drm_dgem_create) {
+			.size = 4 * DGEM_PAGE,
+			.kind = kind->kind,
+			.cache = kind->cache,
+		};
+		igt_assert_eq(mprotect(create, DGEM_PAGE, PROT_READ), 0);
+		do_ioctl_err(fd, DRM_IOCTL_DGEM_CREATE, create, EFAULT);
+		igt_assert_eq(create->handle, 0);
+	}
+	munmap(create, DGEM_PAGE);
+	do_ioctl_err(fd, DRM_IOCTL_DGEM_CREATE, create, EFAULT);
+}
+
+static void test_bad_info(int fd)
+{
+	static const uint32_t bad[] = { 0, 0xdead, 0x80000000, UINT32_MAX };
+	struct drm_dgem_info info;
+	uint32_t handle;
+
+	for (int i = 0; i < ARRAY_SIZE(bad); i++) {
+		info = (struct drm_dgem_info) { .handle = bad[i] };
+		do_ioctl_err(fd, DRM_IOCTL_DGEM_INFO, &info, ENOENT);
+	}
+	handle = dgem_create_contiguous(fd, DGEM_PAGE);
+	for (int bit = 0; bit < 32; bit++) {
+		info = (struct drm_dgem_info) { .handle = handle, .flags = 1u << bit };
+		do_ioctl_err(fd, DRM_IOCTL_DGEM_INFO, &info, EINVAL);
+		info = (struct drm_dgem_info) { .handle = handle, .pad = 1ull << (2 * bit) };
+		do_ioctl_err(fd, DRM_IOCTL_DGEM_INFO, &info, EINVAL);
+	}
+	do_ioctl_err(fd, DRM_IOCTL_DGEM_INFO, NULL, EFAULT);
+	gem_close(fd, handle);
+	info = (struct drm_dgem_info) { .handle = handle };
+	do_ioctl_err(fd, DRM_IOCTL_DGEM_INFO, &info, ENOENT);
+}
+
+static void test_handles(int fd)
+{
+	struct drm_dgem_info info = { };
+	int other = dgem_open();
+	uint32_t first, second;
+
+	first = dgem_create_contiguous(fd, DGEM_PAGE);
+	second = dgem_create_contiguous(fd, DGEM_PAGE);
+	igt_assert_neq_u32(first, second);
+	info.handle = first;
+	igt_assert_eq(__dgem_info(other, &info), -ENOENT);
+	gem_close(fd, first);
+	info.handle = first;
+	igt_assert_eq(__dgem_info(fd, &info), -ENOENT);
+	info.handle = second;
+	igt_assert_eq(__dgem_info(fd, &info), 0);
+	igt_assert_eq_u32(dgem_create_contiguous(fd, DGEM_PAGE), first);
+	gem_close(fd, first);
+	gem_close(fd, second);
+	close(other);
+}
+
+static const struct {
+	const char *name;
+	void (*test)(int fd);
+} bad[] = {
+	{ "kind", test_bad_kind },
+	{ "cache", test_bad_cache },
+	{ "flags", test_bad_flags },
+	{ "size", test_bad_size },
+	{ "unsatisfiable", test_bad_unsatisfiable },
+	{ "argument", test_bad_argument },
+	{ "info", test_bad_info },
+};
+
+int igt_main()
+{
+	const struct dgem_kind *kind;
+	int fd = -1;
+
+	igt_fixture()
+		fd = dgem_open();
+
+	for_each_dgem_kind(kind) {
+		igt_describe("An object of any size is rounded up to pages and tells what it is.");
+		igt_subtest_f("sizes-%s", kind->name)
+			test_sizes(fd, kind);
+
+		igt_describe("New memory is zero to its end, even if it held data a moment ago.");
+		igt_subtest_f("zeroed-%s", kind->name)
+			test_zeroed(fd, kind);
+
+		igt_describe("When memory runs out the call says so, and all of it comes back.");
+		igt_subtest_f("exhaust-%s", kind->name)
+			test_exhaust(fd, kind);
+	}
+
+	igt_describe("A cache mode that a kind can have is granted and told.");
+	igt_subtest("cache-modes")
+		test_cache_modes(fd);
+
+	for (int i = 0; i < ARRAY_SIZE(bad); i++) {
+		igt_describe("A call that asks for the impossible changes nothing.");
+		igt_subtest_f("bad-%s", bad[i].name) {
+			struct dgem_snapshot before;
+
+			dgem_snapshot(fd, &before);
+			bad[i].test(fd);
+			dgem_assert_unchanged(fd, &before);
+		}
+	}
+
+	igt_describe("Handles are reused after they were closed, and belong to one file.");
+	igt_subtest("handles")
+		test_handles(fd);
+
+	igt_fixture()
+		close(fd);
+}

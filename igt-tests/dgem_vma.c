@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+
+#include "igt.h"
+
+#include "dgem_util.h"
+
+/**
+ * TEST: dgem vma
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: DRM
+ * Functionality: memory mapping
+ * Description: What the memory management of the kernel may do with a mapping, and what not.
+ *
+ * SUBTEST: fork-%s
+ * Description: A child shares the parent's mapping.
+ *
+ * SUBTEST: vma-count-%s
+ * Description: INFO counts the mappings of an object, through splits and forks.
+ *
+ * SUBTEST: advice-%s
+ * Description: Populating and advice do no harm.
+ *
+ * SUBTEST: vma-flags-%s
+ * Description: A mapping cannot expand and is left out of core dumps.
+ *
+ * SUBTEST: no-pages-%s
+ * Description: Nobody takes references to the pages of a mapping.
+ *
+ * SUBTEST: ptrace-%s
+ * Description: A debugger reads and writes a mapping.
+ *
+ * SUBTEST: outlive-%s
+ * Description: A mapping outlives the handle and the file.
+ *
+ * arg[1]:
+ *
+ * @contiguous: contiguous cached memory
+ * @coherent: coherent memory
+ * @wc: write-combined memory
+ */
+
+IGT_TEST_DESCRIPTION("What the memory management may do with a mapping, and what not.");
+
+#define PAGES	9
+#define SIZE	(PAGES * DGEM_PAGE)
+
+static void check_page(const uint8_t *ptr, int page, uint32_t seed)
+{
+	dgem_check(ptr + page * DGEM_PAGE, page * DGEM_PAGE, DGEM_PAGE, seed);
+}
+
+static void test_fork(int fd, const struct dgem_kind *kind)
+{
+	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
+	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
+
+	check_page(ptr, 3, 1);
+	igt_fork(child, 2) {
+		dgem_check(ptr, 0, SIZE, 1);
+		if (child)
+			check_page(ptr, 1, 1);
+	}
+	igt_waitchildren();
+	igt_fork(child, 1)
+		dgem_fill(ptr, 0, SIZE, 2);
+	igt_waitchildren();
+	dgem_check(ptr, 0, SIZE, 2);
+	munmap(ptr, SIZE);
+	gem_close(fd, handle);
+}
+
+static void test_vma_count(int fd, const struct dgem_kind *kind)
+{
+	uint32_t handle = dgem_create(fd, kind, SIZE);
+	struct drm_dgem_query_stats before, now;
+	uint8_t *one, *two;
+	int pipes[2];
+
+	dgem_query_stats(fd, &before);
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 0);
+	one = dgem_mmap(fd, handle, SIZE);
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 1);
+	two = dgem_mmap(fd, handle, SIZE);
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 2);
+
+	munmap(one + 4 * DGEM_PAGE, DGEM_PAGE);
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 3);
+	munmap(one, DGEM_PAGE);
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 3);
+	munmap(one, 4 * DGEM_PAGE);
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 2);
+	igt_assert_eq(mprotect(two + DGEM_PAGE, DGEM_PAGE, PROT_READ), 0);
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 4);
+	dgem_query_stats(fd, &now);
+	igt_assert_eq_u64(now.vmas, before.vmas + 4);
+	munmap(two, SIZE);
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 1);
+
+	/* A child counts as long as it lives. */
+	igt_assert_eq(pipe(pipes), 0);
+	igt_fork(child, 1) {
+		char byte;
+
+		close(pipes[1]);
+		igt_assert_eq_u32(dgem_vmas(fd, handle), 2);
+		igt_assert_eq(read(pipes[0], &byte, 1), 0);
+	}
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 2);
+	close(pipes[0]);
+	close(pipes[1]);
+	igt_waitchildren();
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 1);
+	munmap(one, SIZE);
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 0);
+	gem_close(fd, handle);
+}
+
+static void test_advice(int fd, const struct dgem_kind *kind)
+{
+	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
+	uint8_t *ptr = __dgem_mmap(fd, handle, SIZE, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_POPULATE);
+
+	igt_assert(ptr != MAP_FAILED);
+	dgem_check(ptr, 0, SIZE, 1);
+	/* Whatever the kernel answers, the content must stay. */
+	madvise(ptr, SIZE, MADV_DONTNEED);
+	madvise(ptr, SIZE, MADV_REMOVE);
+	madvise(ptr, SIZE, MADV_WILLNEED);
+	madvise(ptr, SIZE, MADV_HUGEPAGE);
+	mlock(ptr, SIZE);
+	munlock(ptr, SIZE);
+	msync(ptr, SIZE, MS_SYNC);
+	dgem_check(ptr, 0, SIZE, 1);
+
+	igt_assert_eq(madvise(ptr, SIZE, MADV_DONTFORK), 0);
+	igt_fork(child, 1) {
+		igt_assert_eq(dgem_touch(ptr, false), SIGSEGV);
+		igt_assert_eq_u32(dgem_vmas(fd, handle), 1);
+	}
+	igt_waitchildren();
+	dgem_check(ptr, 0, SIZE, 1);
+	munmap(ptr, SIZE);
+	gem_close(fd, handle);
+}
+
+/* Whether /proc/self/smaps shows a two-letter flag for the mapping at this address. */
+static bool has_vma_flag(const void *ptr, const char *flag)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "r");
+	bool ours = false, found = false;
+	char line[512];
+
+	igt_require_f(smaps, "this kernel has no /proc/self/smaps\n");
+	while (fgets(line, sizeof(line), smaps)) {
+		unsigned long start, end;
+
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			ours = start == (uintptr_t)ptr;
+		else if (ours && !strncmp(line, "VmFlags:", 8))
+			found = strstr(line + 8, flag);
+	}
+	fclose(smaps);
+	return found;
+}
+
+static void test_vma_flags(int fd, const struct dgem_kind *kind)
+{
+	uint32_t handle = dgem_create(fd, kind, SIZE);
+	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
+
+	igt_assert(has_vma_flag(ptr, " sh"));
+	igt_assert(has_vma_flag(ptr, " de"));
+	igt_assert(has_vma_flag(ptr, " dd"));
+	igt_assert(has_vma_flag(ptr, " pf"));
+	munmap(ptr, SIZE);
+	gem_close(fd, handle);
+}
+
+static void test_no_pages(int fd, const struct dgem_kind *kind)
+{
+	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
+	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
+	struct iovec iov = { ptr, DGEM_PAGE };
+	int pipes[2];
+
+	igt_assert_eq(dgem_touch(ptr, true), 0);
+	igt_assert_eq(pipe(pipes), 0);
+	errno = 0;
+	igt_assert_eq(vmsplice(pipes[1], &iov, 1, SPLICE_F_NONBLOCK), -1);
+	igt_assert_eq(errno, EFAULT);
+	/* Copying is another matter. */
+	igt_assert_eq(write(pipes[1], ptr, 100), 100);
+	igt_assert_eq(read(pipes[0], ptr + DGEM_PAGE, 100), 100);
+	dgem_check(ptr + DGEM_PAGE, 0, 100, 1);
+	close(pipes[0]);
+	close(pipes[1]);
+	munmap(ptr, SIZE);
+	gem_close(fd, handle);
+}
+
+static void test_ptrace(int fd, const struct dgem_kind *kind)
+{
+	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
+	uint8_t *ptr = dgem_mmap(fd, handle, SIZE), copy[3 * DGEM_PAGE];
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+
+	igt_assert_fd(mem);
+	munmap(ptr, DGEM_PAGE);
+	igt_assert_eq(pread(mem, copy, sizeof(copy), (uintptr_t)ptr + 5000), sizeof(copy));
+	dgem_check(copy, 5000, sizeof(copy), 1);
+	dgem_fill(copy, 5000, sizeof(copy), 2);
+	igt_assert_eq(pwrite(mem, copy, sizeof(copy), (uintptr_t)ptr + 5000), sizeof(copy));
+	dgem_check(ptr + DGEM_PAGE, DGEM_PAGE, 5000 - DGEM_PAGE, 1);
+	dgem_check(ptr + 5000, 5000, sizeof(copy), 2);
+	dgem_check(ptr + 5000 + sizeof(copy), 5000 + sizeof(copy), 2000, 1);
+	close(mem);
+	munmap(ptr, SIZE);
+	gem_close(fd, handle);
+}
+
+static void test_outlive(int fd, const struct dgem_kind *kind)
+{
+	struct drm_dgem_query_stats before, now;
+	struct dgem_snapshot unused;
+	int file;
+	uint32_t handle;
+	uint8_t *ptr;
+
+	dgem_snapshot(fd, &unused);
+	dgem_query_stats(fd, &before);
+	file = dgem_open();
+	handle = dgem_create_filled(file, kind, SIZE, 1);
+	ptr = dgem_mmap(file, handle, SIZE);
+	gem_close(file, handle);
+	check_page(ptr, 8, 1);
+	close(file);
+	dgem_query_stats(fd, &now);
+	igt_assert_eq_u64(now.objects, before.objects + 1);
+	igt_assert_eq_u64(now.vmas, before.vmas + 1);
+	dgem_check(ptr, 0, SIZE, 1);
+	munmap(ptr, SIZE);
+	dgem_assert_unchanged(fd, &unused);
+}
+
+static const struct {
+	const char *name, *describe;
+	void (*test)(int fd, const struct dgem_kind *kind);
+} tests[] = {
+	{ "fork", "A child shares the parent's mapping.", test_fork },
+	{ "vma-count", "Mappings are counted through splits and forks.", test_vma_count },
+	{ "advice", "Populating and advice do no harm.", test_advice },
+	{ "vma-flags", "A mapping cannot expand and is not dumped.", test_vma_flags },
+	{ "no-pages", "Nobody takes references to a mapping's pages.", test_no_pages },
+	{ "ptrace", "A debugger reads and writes a mapping.", test_ptrace },
+	{ "outlive", "A mapping outlives the handle and the file.", test_outlive },
+};
+
+int igt_main()
+{
+	const struct dgem_kind *kind;
+	int fd = -1;
+
+	igt_fixture()
+		fd = dgem_open();
+
+	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
+		for_each_dgem_kind(kind) {
+			igt_describe(tests[i].describe);
+			igt_subtest_f("%s-%s", tests[i].name, kind->name)
+				tests[i].test(fd, kind);
+		}
+	}
+
+	igt_fixture()
+		close(fd);
+}
