@@ -166,24 +166,31 @@ EXPORT_SYMBOL_IF_KUNIT(dgem_rects_collapse);
 /* Makes the run that starts with w->next the current one, or an empty run at the end. */
 static void dgem_walk_load(struct dgem_walk *w)
 {
-	dma_addr_t end = 0;
+	struct scatterlist *sg = w->next;
+	unsigned int segs = w->segs;
+	dma_addr_t start = 0, end = 0;
+	u64 run = 0;
 
-	w->run = 0;
-	for (; w->segs; w->segs--, w->next = sg_next(w->next)) {
-		dma_addr_t addr = sg_dma_address(w->next);
-		unsigned int len = sg_dma_len(w->next);
+	for (; segs; segs--, sg = sg_next(sg)) {
+		dma_addr_t addr = sg_dma_address(sg);
+		unsigned int len = sg_dma_len(sg);
 
 		/* some mappings pad their tables with empty segments */
 		if (!len)
 			continue;
-		if (!w->run)
-			w->addr = addr;
-		else if (addr != end || end < w->addr)
+		if (!run)
+			start = addr;
+		else if (addr != end || end < start)
 			break;
 
-		w->run += len;
+		run += len;
 		end = addr + len;
 	}
+
+	w->next = sg;
+	w->segs = segs;
+	w->addr = start;
+	w->run = run;
 }
 
 static void dgem_walk_skip(struct dgem_walk *w, u64 bytes)
@@ -324,7 +331,7 @@ static u64 dgem_cut_boundary(u64 len, u64 addr, u64 boundary)
 	/* one less than the bytes up to the boundary: those may be 2^64 */
 	u64 room = boundary - (addr & boundary);
 
-	return len - 1 > room ? room + 1 : len;
+	return len > room ? room + 1 : len;
 }
 
 /**
