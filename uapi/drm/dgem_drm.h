@@ -95,12 +95,13 @@ enum drm_dgem_query_type {
  * Answers grow at their end only. The kernel writes as much of the answer as @size bytes hold and
  * clears the rest of them, so that an older kernel leaves a newer client zeroes.
  *
- * Errors: -EINVAL for an unknown @type or a non-zero @pad, -EFAULT if @data cannot be written.
+ * Errors: -EINVAL for an unknown @type, a non-zero @pad or a @size that is too large, -EFAULT if
+ * @data cannot be written.
  */
 struct drm_dgem_query {
 	/** @type: in: one of &enum drm_dgem_query_type */
 	__u32 type;
-	/** @size: in: bytes at @data; out: bytes of the kernel's whole answer */
+	/** @size: in: bytes at @data, 4096 at most; out: bytes of the kernel's whole answer */
 	__u32 size;
 	/** @data: in: user pointer to the answer, or 0 to ask for @size alone */
 	__u64 data;
@@ -236,7 +237,10 @@ struct drm_dgem_info {
 	 * object yet
 	 */
 	__u32 segments;
-	/** @vmas: out: user mappings of the object that are alive, in all processes */
+	/**
+	 * @vmas: out: user mappings of the object that are alive, in all processes; those of an
+	 * import are its exporter's and not counted here
+	 */
 	__u32 vmas;
 	/** @pad: must be zero */
 	__u64 pad;
@@ -387,7 +391,7 @@ struct drm_dgem_submit {
 	__u64 out_syncs;
 	/**
 	 * @sync_stride: in: bytes an element of both, sizeof(struct drm_dgem_syncobj) to 4096, a
-	 * multiple of 8
+	 * multiple of 8; unused without syncobjs
 	 */
 	__u32 sync_stride;
 	/** @flags: in: DRM_DGEM_SUBMIT_* */

@@ -6,6 +6,7 @@
 #include <linux/dma-fence.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
@@ -39,6 +40,8 @@ module_param_named(timeout_ms, dgem_timeout_ms, uint, 0444);
 MODULE_PARM_DESC(timeout_ms, "a job that makes no progress for so long has failed (ms, default 10000)");
 
 static struct workqueue_struct *dgem_reap_wq;
+/* jobs of all instances: a job may outlive its file and its instance, but not the module */
+static atomic_t dgem_jobs = ATOMIC_INIT(0);
 
 static const char *dgem_fence_driver_name(struct dma_fence *fence)
 {
@@ -98,6 +101,7 @@ struct dgem_job *dgem_job_new(struct dgem_device *ddev, u32 ops, u32 refs)
 	job->work.complete = dgem_job_complete;
 	job->ddev = ddev;
 	drm_dev_get(&ddev->drm);
+	atomic_inc(&dgem_jobs);
 	return job;
 
 err_free:
@@ -129,6 +133,8 @@ void dgem_job_destroy(struct dgem_job *job)
 	kvfree(job->work.ops);
 	kfree(job);
 	drm_dev_put(&ddev->drm);
+	if (atomic_dec_and_test(&dgem_jobs))
+		wake_up_var(&dgem_jobs);
 }
 
 static struct dma_fence *dgem_sched_run(struct drm_sched_job *sched_job)
@@ -249,9 +255,12 @@ int dgem_sched_module_init(void)
 }
 
 /**
- * dgem_sched_module_exit - undo dgem_sched_module_init(), when all jobs have been reaped
+ * dgem_sched_module_exit - undo dgem_sched_module_init(); the instances have been removed
+ *
+ * Waits for the jobs that are still on their way out.
  */
 void dgem_sched_module_exit(void)
 {
+	wait_var_event(&dgem_jobs, !atomic_read(&dgem_jobs));
 	destroy_workqueue(dgem_reap_wq);
 }

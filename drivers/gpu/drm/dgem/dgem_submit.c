@@ -80,7 +80,7 @@ static int dgem_submit_check(const struct drm_dgem_submit *args)
 	if (args->in_sync_count > DGEM_MAX_SYNCS || args->out_sync_count > DGEM_MAX_SYNCS)
 		return -EINVAL;
 	if (!args->in_sync_count && !args->out_sync_count)
-		return args->sync_stride || args->in_syncs || args->out_syncs ? -EINVAL : 0;
+		return 0;
 	if (args->sync_stride < sizeof(struct drm_dgem_syncobj) ||
 	    args->sync_stride > DGEM_MAX_STRIDE || args->sync_stride % 8)
 		return -EINVAL;
