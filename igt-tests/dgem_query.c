@@ -299,8 +299,8 @@ static void test_bad_pointer(int fd)
 		}
 
 		/* The answer fits, the part to be cleared does not. */
-		query.size = UINT32_MAX;
-		query.data = to_user_pointer(pages);
+		query.size = types[i].size + 16;
+		query.data = to_user_pointer(pages + DGEM_PAGE - types[i].size);
 		do_ioctl_err(fd, DRM_IOCTL_DGEM_QUERY, &query, EFAULT);
 	}
 	munmap(pages, 2 * DGEM_PAGE);

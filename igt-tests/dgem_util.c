@@ -287,10 +287,14 @@ void dgem_submit(int fd, const struct drm_dgem_op *ops, uint32_t count, uint32_t
 
 	dgem_submit_init(&submit, ops, count);
 	submit.flags = flags;
-	submit.in_syncs = to_user_pointer(&in);
-	submit.in_sync_count = !!in_sync;
-	submit.out_syncs = to_user_pointer(&out);
-	submit.out_sync_count = !!out_sync;
+	if (in_sync) {
+		submit.in_syncs = to_user_pointer(&in);
+		submit.in_sync_count = 1;
+	}
+	if (out_sync) {
+		submit.out_syncs = to_user_pointer(&out);
+		submit.out_sync_count = 1;
+	}
 	igt_assert_eq(__dgem_submit(fd, &submit), 0);
 }
 

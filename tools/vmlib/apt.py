@@ -133,7 +133,10 @@ class Apt:
 
     def closure(self, packages):
         """Every package needed by those given, as sorted .deb file names."""
-        text = self._run("apt-get", "-q", "--print-uris", "-y", "install", *packages)
+        # Of an empty archive directory, for apt leaves out what it has already.
+        with tempfile.TemporaryDirectory(dir=self.top) as empty:
+            text = self._run("apt-get", f"-oDir::Cache::archives={empty}", "-q", "-y",
+                             "--print-uris", "install", *packages)
         return sorted(re.findall(r"^'\S+' (\S+_\S+\.deb) \d+", text, re.M))
 
     def fetch_closure(self, packages):

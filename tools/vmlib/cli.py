@@ -69,7 +69,7 @@ def _parser():
     guest = argparse.ArgumentParser(add_help=False)
     group = guest.add_argument_group("machine")
     group.add_argument("--smp", type=int, default=2, metavar="N", help="processors (2)")
-    group.add_argument("--mem", default=None, metavar="SIZE", help="memory (1G; debug 2G)")
+    group.add_argument("--mem", default="1G", metavar="SIZE", help="memory (1G)")
     group.add_argument("--icount", type=int, metavar="SHIFT",
                        help="virtual time of 2^SHIFT ns an instruction, idle time skipped; with "
                             "--smp 1 two runs count the same")
@@ -136,7 +136,6 @@ def _guest(options):
     if options.command is not None and options.timeout is None:
         options.timeout = 600.0
     debug = options.flavour == "debug"
-    options.mem = options.mem or ("2G" if debug else "1G")
     options.leaks = debug and options.command is not None if options.leaks is None else options.leaks
     if options.screenshot:
         options.display = options.display or "VGA"

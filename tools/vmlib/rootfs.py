@@ -11,8 +11,8 @@ from .base import cache, digest, fresh_directory, lock, read, run, say, write
 
 PACKAGES = (
     "base-files", "bash", "busybox-static", "coreutils", "grep", "sed", "mawk", "findutils", "diffutils",
-    "kmod", "procps", "strace", "util-linux", "igt-gpu-tools", "igt-gpu-tools-tests",
-    "libdrm-tests", "v4l-utils",
+    "kmod", "mount", "pciutils", "procps", "strace", "util-linux",
+    "igt-gpu-tools", "igt-gpu-tools-tests", "libdrm-tests", "v4l-utils",
 )
 # Raised when what make_root() does changes: part of the image's key.
 RECIPE = "1"
@@ -34,24 +34,28 @@ class RootFs:
     """The image to boot from (.image) and the same files to link against (.root)."""
 
     def __init__(self, refresh=False):
-        note = cache("resolved", "rootfs.json")
         host.require("rootfs")
-        if refresh or not os.path.exists(note):
-            apt = Apt()
-            apt.update(force=refresh)
-            write(note, json.dumps(apt.closure(PACKAGES), indent=0) + "\n")
-        self.debs = json.loads(read(note))
-        if not refresh and not self._covers():
-            self.__init__(refresh=True)
-            return
-        self.top = cache("rootfs", digest(RECIPE, *self.debs))
+        note = cache("resolved", "rootfs.json")
+        debs = json.loads(read(note, default="[]"))
+        have = {name.split("_")[0] for name in debs}
+        if refresh or not have.issuperset(PACKAGES):
+            self._choose(refresh)
+        else:
+            self._settle(debs)
+
+    def _choose(self, refresh):
+        """Note the packages to use from now on; see kernel.resolve()."""
+        apt = Apt()
+        apt.update(force=refresh)
+        debs = apt.closure(PACKAGES)
+        write(cache("resolved", "rootfs.json"), json.dumps(debs, indent=0) + "\n")
+        self._settle(debs)
+
+    def _settle(self, debs):
+        self.debs = debs
+        self.top = cache("rootfs", digest(RECIPE, *debs))
         self.root = os.path.join(self.top, "root")
         self.image = os.path.join(self.top, "image")
-
-    def _covers(self):
-        """Whether the noted choice has every package we ask for now."""
-        have = {name.split("_")[0] for name in self.debs}
-        return all(package in have for package in PACKAGES)
 
     def ensure(self):
         """Make the image if it is not there."""
@@ -59,22 +63,15 @@ class RootFs:
             return self
         with lock("rootfs"):
             if not os.path.isdir(self.top):
-                folder = self._fetch()
+                # Versions that were noted earlier may have left the mirror since.
+                self._choose(refresh=False)
+            if not os.path.isdir(self.top):
+                say(f"rootfs: fetching {len(self.debs)} packages of sid")
+                folder = Apt().fetch_closure(PACKAGES)
                 with fresh_directory(self.top) as work:
                     self._make_root(f"{work}/root", folder)
                     self._make_image(f"{work}/root", f"{work}/image")
         return self
-
-    def _fetch(self):
-        apt = Apt()
-        apt.update()
-        say(f"rootfs: fetching {len(self.debs)} packages of sid")
-        folder = apt.fetch_closure(PACKAGES)
-        if not all(os.path.exists(f"{folder}/{name}") for name in self.debs):
-            # The suite moved on since the choice was noted: take what it has now.
-            self.__init__(refresh=True)
-            folder = apt.fetch_closure(PACKAGES)
-        return folder
 
     def _make_root(self, root, folder):
         say("rootfs: unpacking")

@@ -418,6 +418,8 @@ int main(int argc, char **argv)
 		{ "job-references", test_job_references },
 		{ "bad-job", test_bad_job },
 		{ "syncobj", test_syncobj },
+		{ "order", test_order },
+		{ "fence-error", test_fence_error },
 		{ "threads", test_threads },
 	};
 	int ret, status;

@@ -23,5 +23,7 @@ enum tap_result test_job(void);
 enum tap_result test_job_references(void);
 enum tap_result test_bad_job(void);
 enum tap_result test_syncobj(void);
+enum tap_result test_order(void);
+enum tap_result test_fence_error(void);
 
 #endif /* DGEM_LIBRARY_TEST_H */

@@ -5,6 +5,8 @@
  * libdrm_dgem against a device: jobs and syncobjs.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <xf86drm.h>
@@ -175,5 +177,102 @@ enum tap_result test_syncobj(void)
 	check_ok(drmSyncobjDestroy(fd, in));
 	check_ok(drmSyncobjDestroy(fd, out));
 	check_ok(drmSyncobjDestroy(fd, timeline));
+	return TAP_OK;
+}
+
+/*
+ * A fence that is signalled by hand: the kernel's sw_sync. Its header is not among the exported
+ * ones, the interface is older than that.
+ */
+struct sw_sync_fence {
+	uint32_t value;
+	char name[32];
+	int32_t fence;
+};
+
+#define SW_SYNC_CREATE_FENCE	_IOWR('W', 0, struct sw_sync_fence)
+#define SW_SYNC_INC		_IOW('W', 1, uint32_t)
+
+/* A new syncobj that has a fence of the timeline. */
+static int sw_syncobj(int timeline, uint32_t value, uint32_t *syncobj)
+{
+	struct sw_sync_fence args = { .value = value, .name = "library test" };
+	int fd = dgem_device_fd(device);
+	int ret;
+
+	if (ioctl(timeline, SW_SYNC_CREATE_FENCE, &args))
+		return -errno;
+	ret = drmSyncobjCreate(fd, 0, syncobj) ? -errno : 0;
+	if (!ret && drmSyncobjImportSyncFile(fd, *syncobj, args.fence))
+		ret = -errno;
+	close(args.fence);
+	return ret;
+}
+
+/* The job waits for its fence, and everything that comes after the job waits for the job. */
+enum tap_result test_order(void)
+{
+	int timeline = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
+	int fd = dgem_device_fd(device);
+	struct dgem_bo *src, *dst;
+	uint32_t in, out, step = 1;
+	struct dgem_job *job;
+
+	if (timeline < 0)
+		skip("no sw_sync");
+	check_ok(bo_new(4096, &src));
+	check_ok(bo_new(4096, &dst));
+	check_ok(fill(src));
+	check_ok(sw_syncobj(timeline, 1, &in));
+	check_ok(drmSyncobjCreate(fd, 0, &out));
+	check_ok(dgem_job_new(device, &job));
+	check_ok(dgem_job_copy(job, dst, 0, src, 0, 64));
+	check_ok(dgem_job_wait_syncobj(job, in, 0));
+	check_ok(dgem_job_signal_syncobj(job, out, 0));
+	check_ok(dgem_job_submit(job, 0));
+
+	check_result(dgem_syncobj_wait(device, out, 0, 0), -ETIME);
+	check_result(dgem_syncobj_wait(device, out, 0, SECOND / 4), -ETIME);
+	check_result(dgem_job_run(job, 0, SECOND / 10), -ETIME);
+	check_result(dgem_bo_sync_begin(dst, 0, 1, DGEM_READ, 0), -ETIME);
+	check_result(dgem_bo_sync_begin(dst, 0, 1, DGEM_READ, SECOND / 10), -ETIME);
+	/* The source is only read: readers need not wait, writers do. */
+	check_ok(dgem_bo_sync_begin(src, 0, 1, DGEM_READ, 0));
+	check_ok(dgem_bo_sync_end(src, 0, 1, DGEM_READ));
+	check_result(dgem_bo_sync_begin(src, 0, 1, DGEM_WRITE, 0), -ETIME);
+
+	check_ok(ioctl(timeline, SW_SYNC_INC, &step));
+	check_ok(dgem_syncobj_wait(device, out, 0, TIMEOUT));
+	check_ok(dgem_bo_sync_begin(src, 0, 1, DGEM_WRITE, TIMEOUT));
+	check_ok(dgem_bo_sync_end(src, 0, 1, DGEM_WRITE));
+	dgem_job_del(job);
+	dgem_bo_del(src);
+	dgem_bo_del(dst);
+	check_ok(drmSyncobjDestroy(fd, in));
+	check_ok(drmSyncobjDestroy(fd, out));
+	close(timeline);
+	return TAP_OK;
+}
+
+/* A fence that ends with an error says so, also as the point of a timeline. */
+enum tap_result test_fence_error(void)
+{
+	int timeline = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
+	int fd = dgem_device_fd(device);
+	uint32_t binary, points;
+
+	if (timeline < 0)
+		skip("no sw_sync");
+	check_ok(sw_syncobj(timeline, 1, &binary));
+	check_ok(drmSyncobjCreate(fd, 0, &points));
+	check_ok(drmSyncobjTransfer(fd, points, 5, binary, 0, 0));
+	check_result(dgem_syncobj_wait(device, binary, 0, 0), -ETIME);
+	check_result(dgem_syncobj_wait(device, points, 5, 0), -ETIME);
+	/* A timeline that goes away leaves its fences with -ENOENT. */
+	close(timeline);
+	check_result(dgem_syncobj_wait(device, binary, 0, TIMEOUT), -ENOENT);
+	check_result(dgem_syncobj_wait(device, points, 5, TIMEOUT), -ENOENT);
+	check_ok(drmSyncobjDestroy(fd, binary));
+	check_ok(drmSyncobjDestroy(fd, points));
 	return TAP_OK;
 }

@@ -10,7 +10,6 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
-#include <drm/drm_ioctl.h>
 
 #include "compat/dgem_compat.h"
 #include "dgem_device.h"
@@ -113,13 +112,13 @@ static const struct drm_ioctl_desc dgem_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(DGEM_SUBMIT, dgem_ioctl_submit, DRM_RENDER_ALLOW),
 };
 
-/* DRM's own operations, but for get_unmapped_area: DRM_GEM_FOPS has one for shmem objects */
+/* DRM_GEM_FOPS would have a get_unmapped_area for shmem objects, and ioctls that can't be undone */
 static const struct file_operations dgem_fops = {
 	.owner = THIS_MODULE,
 	.open = drm_open,
 	.release = drm_release,
-	.unlocked_ioctl = drm_ioctl,
-	.compat_ioctl = drm_compat_ioctl,
+	.unlocked_ioctl = dgem_ioctl,
+	.compat_ioctl = dgem_compat_ioctl,
 	.poll = drm_poll,
 	.read = drm_read,
 	.llseek = noop_llseek,

@@ -5,6 +5,7 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/overflow.h>
+#include <linux/pagemap.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -12,6 +13,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
 #include <drm/drm_utils.h>
 
 #include "compat/dgem_compat.h"
@@ -33,6 +35,41 @@
 
 /* the longest answer that a client may make room for */
 #define DGEM_MAX_ANSWER	4096
+
+/* DRM copies an answer out when all is done, and can't undo what was done if that fails */
+static bool dgem_answer_fits(unsigned int cmd, unsigned long arg)
+{
+	return !(cmd & IOC_OUT) ||
+	       !fault_in_safe_writeable((char __user *)arg, _IOC_SIZE(cmd));
+}
+
+/**
+ * dgem_ioctl - any ioctl, DRM's own too, &file_operations.unlocked_ioctl
+ * @file: the DRM file
+ * @cmd: the ioctl
+ * @arg: user pointer to its argument
+ *
+ * Return: 0 or an error; -EFAULT, with nothing done, if the answer has nowhere to go.
+ */
+long dgem_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return dgem_answer_fits(cmd, arg) ? drm_ioctl(file, cmd, arg) : -EFAULT;
+}
+
+#ifdef CONFIG_COMPAT
+/**
+ * dgem_compat_ioctl - the same for a 32-bit caller, &file_operations.compat_ioctl
+ * @file: the DRM file
+ * @cmd: the ioctl
+ * @arg: user pointer to its argument
+ *
+ * Return: as dgem_ioctl().
+ */
+long dgem_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return dgem_answer_fits(cmd, arg) ? drm_compat_ioctl(file, cmd, arg) : -EFAULT;
+}
+#endif
 
 /**
  * union dgem_answer - room for any answer to a QUERY
