@@ -228,8 +228,10 @@ int dgem_device_get_stats(struct dgem_device *dev, struct dgem_stats *stats, siz
  * @point: the point of a timeline, or 0 for a binary syncobj
  * @timeout_ns: how long to wait
  *
- * Return: 0 when the fence has signalled without error; -ETIME; -EINVAL if it has no fence;
- * -ENOENT for an unknown handle; else the error that the job ended with (-ECANCELED,
+ * Timelines do not keep errors: wait for a binary syncobj to learn how a job ended.
+ *
+ * Return: 0 when the fence has signalled, if binary: without error; -ETIME; -EINVAL if it has no
+ * fence; -ENOENT for an unknown handle; else the error that the job ended with (-ECANCELED,
  * -ETIMEDOUT, -EIO ...).
  */
 int dgem_syncobj_wait(struct dgem_device *dev, uint32_t handle, uint64_t point,
