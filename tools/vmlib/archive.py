@@ -21,15 +21,16 @@ class Archive:
         head = b"070701" + b"".join(b"%08X" % field for field in fields) + path
         self._file.write(head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4))
 
-    def _folder(self, name):
+    def folder(self, name):
+        """A directory and those above it, once."""
         if name and name not in self._folders:
-            self._folder(os.path.dirname(name))
+            self.folder(os.path.dirname(name))
             self._folders.add(name)
             self._entry(name, stat.S_IFDIR | 0o755)
 
     def data(self, name, data, mode=0o644):
         """A file from bytes."""
-        self._folder(os.path.dirname(name))
+        self.folder(os.path.dirname(name))
         self._entry(name, stat.S_IFREG | mode, data)
 
     def copy(self, name, path):

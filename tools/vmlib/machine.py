@@ -90,8 +90,11 @@ class Machine:
         exports.update(each.split("=", 1) for each in options.env)
         with open(path, "wb") as file:
             archive = Archive(file)
-            for name in ("init", "main", "screenshot"):
-                archive.copy("init" if name == "init" else f"guest/{name}", f"{TOOLS}/guest/{name}")
+            for name in ("dev", "proc", "disk", "top", "new"):
+                archive.folder(name)
+            archive.copy("init", f"{TOOLS}/guest/init")
+            for name in ("fstab", "main", "screenshot"):
+                archive.copy(f"guest/{name}", f"{TOOLS}/guest/{name}")
             archive.copy("bin/busybox", f"{self.rootfs.root}/bin/busybox")
             archive.data("guest/settings", _assignments(settings) + _assignments(exports, "export "))
             command = shlex.join(options.command or [])
