@@ -5,20 +5,23 @@ KDIR	?= /lib/modules/$(shell uname -r)/build
 PREFIX	?= /usr/local
 O	?= out
 VM	:= tools/vm
+USER	:= $(O)/build/userspace
 
 .PHONY: all modules userspace check demo install uninstall clean help
 
 all: modules userspace ## modules for KDIR, and the user space
 
 modules: ## kernel modules for KDIR (default: the running kernel)
+	@[ -e $(KDIR)/Makefile ] || { echo '$(KDIR): no kernel build tree. Install the' \
+		'headers of your kernel, or: make modules KDIR="$$($(VM) path build)"'; exit 1; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
-$(O)/userspace/build.ninja:
+$(USER)/build.ninja:
 	$(VM) host user
-	meson setup --prefix=$(PREFIX) $(O)/userspace userspace
+	meson setup --prefix=$(PREFIX) $(USER) userspace
 
-userspace: $(O)/userspace/build.ninja ## libdrm_dgem, the dgem tool, examples
-	meson compile -C $(O)/userspace
+userspace: $(USER)/build.ninja ## libdrm_dgem, the dgem tool, examples
+	meson compile -C $(USER)
 
 check: ## every test, in virtual machines
 	tools/check
@@ -28,14 +31,15 @@ demo: ## a short tour in a virtual machine
 
 install: all ## install both (DESTDIR and PREFIX are honoured)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
-	meson install -C $(O)/userspace $(if $(DESTDIR),--destdir=$(abspath $(DESTDIR)))
+	meson install -C $(USER) $(if $(DESTDIR),--destdir=$(abspath $(DESTDIR)))
 
 uninstall: ## remove what install put there
-	ninja -C $(O)/userspace uninstall
+	ninja -C $(USER) uninstall
 	$(RM) $(foreach ko,dgem dgem_test edu_dma,$(wildcard \
 		$(DESTDIR)/lib/modules/*/updates/drivers/gpu/drm/dgem/$(ko).ko* \
 		$(DESTDIR)/lib/modules/*/updates/drivers/gpu/drm/dgem/tests/$(ko).ko* \
 		$(DESTDIR)/lib/modules/*/updates/drivers/dma/$(ko).ko*))
+	$(if $(DESTDIR),,depmod -a)
 
 clean: ## delete what was built here (not the cache: tools/vm clean)
 	$(if $(wildcard $(KDIR)),$(MAKE) -C $(KDIR) M=$(CURDIR) clean)

@@ -89,6 +89,20 @@ def fresh_directory(path):
     os.rename(work, path)
 
 
+@contextlib.contextmanager
+def work_directory():
+    """A directory for this process; those that killed processes left go, too."""
+    mine = cache("work", str(os.getpid()))
+    for pid in os.listdir(os.path.dirname(mine)):
+        if pid == str(os.getpid()) or not os.path.exists(f"/proc/{pid}"):
+            shutil.rmtree(cache("work", pid), ignore_errors=True)
+    os.mkdir(mine)
+    try:
+        yield mine
+    finally:
+        shutil.rmtree(mine, ignore_errors=True)
+
+
 def run(args, log=None, **kwargs):
     """Run a command; on failure raise with the end of what it said.
 

@@ -218,7 +218,7 @@ def _update(_):
 
 
 def _clean(options):
-    known = ("modules", "kernel", "source", "rootfs", "debs", "apt", "resolved", "locks")
+    known = ("modules", "kernel", "source", "rootfs", "debs", "apt", "resolved", "work", "locks")
     for name in known if "all" in options.what else options.what:
         if name not in known:
             raise VmError(f"nothing cached is called {name!r}")

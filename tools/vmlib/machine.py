@@ -11,21 +11,22 @@ words that guest and host exchange, one line each:
   exit STATUS       the command ended
 """
 
+import ctypes
 import json
 import os
 import re
 import selectors
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 from . import host, splats
 from .archive import Archive
-from .base import TOOLS, VmError, lock, read, run, say, write
+from .base import TOOLS, VmError, read, say, work_directory, write
 
 TIMEOUT, WARNED, PANIC, BROKEN = 124, 123, 126, 125
 SCRATCH_SIZE = 256 << 20
@@ -62,7 +63,7 @@ class Machine:
     def run(self):
         """Boot, wait for the end, and judge it."""
         begin = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="dgem-vm-") as work:
+        with work_directory() as work:
             self._initramfs(f"{work}/initramfs")
             with open(f"{work}/scratch", "wb") as file:
                 file.truncate(SCRATCH_SIZE)
@@ -164,7 +165,7 @@ class Machine:
             self._process = subprocess.Popen(
                 arguments, stdin=None if self.shell else subprocess.DEVNULL,
                 stdout=None if self.shell else errors, stderr=errors,
-                pass_fds=[end.fileno() for end in ends.values()],
+                pass_fds=[end.fileno() for end in ends.values()], preexec_fn=_die_with_parent,
                 start_new_session=not self.shell)
         for end in ends.values():
             end.close()
@@ -270,6 +271,11 @@ class Machine:
             outcome.text = read(f"{work}/qemu", default="").strip() or "the machine went off by itself"
         if self.options.screenshot and os.path.exists(f"{self.out}/final.png"):
             shutil.move(f"{self.out}/final.png", self.options.screenshot)
+
+
+def _die_with_parent():
+    """In the child: have the kernel kill QEMU if this program is killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _assignments(values, prefix=""):

@@ -79,7 +79,8 @@ class Modules:
         except VmError:
             lines = [line for line in read(self.log).splitlines()
                      if not re.match(r"\s+(CC|LD|AR|MODPOST)\b|make\[?\d*\]?: (Enter|Leav)", line)]
-            raise VmError("the modules did not build:\n" + "\n".join(lines[-60:])) from None
+            text = "\n".join(lines[-60:]).replace(f"{self.copy}/", "")
+            raise VmError(f"the modules did not build ({self.log}):\n{text}") from None
         return read(self.log)
 
     def _install(self):
