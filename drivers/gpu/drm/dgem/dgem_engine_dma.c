@@ -136,12 +136,16 @@ static void dgem_dma_open_op(struct dgem_engine_dma *dma, struct dgem_engine_job
 			 dgem_gem_engine_sgt(job->refs[op->dst].obj), &op->dst_rect, &limits);
 }
 
-/* the next piece of the job into the cursor; false if there is none */
-static bool dgem_dma_next(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
+/* the next piece of the job into the cursor; false if there is none, or an error */
+static bool dgem_dma_next(struct dgem_engine_dma *dma, struct dgem_engine_job *job, int *error)
 {
 	while (!dma->piece.len) {
 		if (dgem_pieces_next(&dma->pieces, &dma->piece))
 			break;
+		if (!dgem_pieces_done(&dma->pieces)) {
+			*error = -EIO;
+			return false;
+		}
 		if (++dma->op >= job->count)
 			return false;
 		dgem_dma_open_op(dma, job);
@@ -271,7 +275,7 @@ static void dgem_dma_feed(struct dgem_engine_dma *dma)
 	while (job && !error && more) {
 		if (READ_ONCE(dma->in_flight) >= DGEM_DMA_SLOTS)
 			break;
-		more = dgem_dma_next(dma, job);
+		more = dgem_dma_next(dma, job, &error);
 		if (!more)
 			break;
 		room = dgem_dma_issue(dma);
@@ -297,7 +301,8 @@ static void dgem_dma_feed(struct dgem_engine_dma *dma)
 
 	dma_async_issue_pending(dma->chan);
 
-	error = READ_ONCE(dma->error);
+	if (!error)
+		error = READ_ONCE(dma->error);
 	if (error)
 		dgem_dma_abort(dma, error);
 	else if (!room && !READ_ONCE(dma->in_flight))

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 
 #include <drm/dgem_drm.h>
+#include <drm/drm_device.h>
 
 #include "compat/dgem_compat.h"
 #include "dgem_gem.h"

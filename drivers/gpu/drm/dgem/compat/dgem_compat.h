@@ -27,6 +27,11 @@
 #define MODULE_IMPORT_NS(ns)	MODULE_INFO(import_ns, ns)
 #endif
 
+/* 6.13: a restarted scheduler says why jobs without a fence are over */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define drm_sched_start(sched, errno)	drm_sched_start(sched)
+#endif
+
 /* 6.14: no more dates; before, a driver without one provokes a warning */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
 #define DGEM_DRIVER_DATE	.date = "20261121",
@@ -55,13 +60,42 @@ static inline int dgem_compat_sched_init(struct drm_gpu_scheduler *sched,
 #define drm_sched_init(sched, args)	dgem_compat_sched_init(sched, args)
 #endif
 
-/* 6.17: jobs know their client, page frames are numbers, statuses have other names */
+/*
+ * 6.17: jobs know their client. Stable kernels took that over at some point of their own, so ask
+ * the prototype.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+typedef int (*dgem_compat_job_init)(struct drm_sched_job *job, struct drm_sched_entity *entity,
+				    u32 credits, void *owner);
+typedef int (*dgem_compat_job_init_client)(struct drm_sched_job *job,
+					   struct drm_sched_entity *entity, u32 credits,
+					   void *owner, u64 client);
+
+/* the function if it is of this type, else NULL */
+#define DGEM_COMPAT_JOB_INIT(type)							\
+	__builtin_choose_expr(__same_type(&drm_sched_job_init, (type)NULL),		\
+			      &drm_sched_job_init, (type)NULL)
+
+static inline int dgem_compat_sched_job_init(struct drm_sched_job *job,
+					     struct drm_sched_entity *entity, u32 credits,
+					     void *owner, u64 client)
+{
+	dgem_compat_job_init_client init = DGEM_COMPAT_JOB_INIT(dgem_compat_job_init_client);
+	dgem_compat_job_init older = DGEM_COMPAT_JOB_INIT(dgem_compat_job_init);
+
+	return init ? init(job, entity, credits, owner, client)
+		    : older(job, entity, credits, owner);
+}
+
+#define drm_sched_job_init(job, entity, credits, owner, client) \
+	dgem_compat_sched_job_init(job, entity, credits, owner, client)
+#endif
+
+/* 6.17: page frames are numbers, statuses have other names */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #include <linux/pfn_t.h>
 
 #define DRM_GPU_SCHED_STAT_RESET	DRM_GPU_SCHED_STAT_NOMINAL
-#define drm_sched_job_init(job, entity, credits, owner, client) \
-	drm_sched_job_init(job, entity, credits, owner)
 #define vmf_insert_pfn_pmd(vmf, pfn, write) \
 	vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV), write)
 
