@@ -3,6 +3,7 @@
  * Copyright (C) 2026 The dgem authors
  */
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -96,8 +97,15 @@ static void queue_jobs(int fd, struct dgem_gate *gate)
 			    gate ? gate->syncobj : 0, 0);
 }
 
+static void *close_file(void *data)
+{
+	close(*(int *)data);
+	return NULL;
+}
+
 static void abandon(int fd, bool waiting, bool kill_it)
 {
+	pthread_t thread;
 	int pipes[2], status, other;
 	struct dgem_gate gate;
 	char byte = 0;
@@ -108,9 +116,13 @@ static void abandon(int fd, bool waiting, bool kill_it)
 		if (waiting)
 			dgem_gate_close(&gate, other);
 		queue_jobs(other, waiting ? &gate : NULL);
-		close(other);
-		if (waiting)
+		/* The kernel may make close() wait for jobs: it must end when the fence does. */
+		igt_assert_eq(pthread_create(&thread, NULL, close_file, &other), 0);
+		if (waiting) {
+			dgem_sleep_ms(200);
 			close(gate.timeline);
+		}
+		igt_assert_eq(pthread_join(thread, NULL), 0);
 		return;
 	}
 	if (waiting)
