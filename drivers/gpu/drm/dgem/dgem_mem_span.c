@@ -7,6 +7,7 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/iosys-map.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -26,7 +27,8 @@
 struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev)
 {
 	unsigned long boundary = dma_get_seg_boundary(dev);
-	u32 max_seg = dma_get_max_seg_size(dev);
+	/* what is bounced has to fit into a slot of the bounce buffer */
+	u32 max_seg = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
 	u64 addr = page_to_phys(obj->page), left = obj->base.size;
 	struct scatterlist *sg;
 	struct sg_table *sgt;
