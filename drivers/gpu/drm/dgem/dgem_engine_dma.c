@@ -377,23 +377,28 @@ static u64 dgem_dma_progress(struct dgem_engine *engine, struct dgem_engine_job 
 static void dgem_dma_stop(struct dgem_engine *engine, int error)
 {
 	struct dgem_engine_dma *dma = to_dgem_engine_dma(engine);
+	bool cookie = dma_fence_begin_signalling();
 
 	mutex_lock(&dma->feed_lock);
 	if (dma->chan)
 		dgem_dma_abort(dma, error);
 	mutex_unlock(&dma->feed_lock);
+	dma_fence_end_signalling(cookie);
 }
 
 static void dgem_dma_shutdown(struct dgem_engine *engine)
 {
 	struct dgem_engine_dma *dma = to_dgem_engine_dma(engine);
 	struct dma_chan *chan;
+	bool cookie;
 
+	cookie = dma_fence_begin_signalling();
 	mutex_lock(&dma->feed_lock);
 	dgem_dma_abort(dma, -ENODEV);
 	chan = dma->chan;
 	dma->chan = NULL;
 	mutex_unlock(&dma->feed_lock);
+	dma_fence_end_signalling(cookie);
 
 	cancel_delayed_work_sync(&dma->feed);
 	dma_release_channel(chan);
