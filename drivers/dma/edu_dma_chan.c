@@ -22,7 +22,9 @@
  *
  * The device reports neither bus errors nor a leg that hangs, and there is no watchdog here: a
  * lost interrupt shows as a transfer that does not complete, and it is the consumer who decides
- * how long that is too long. Terminating then makes the channel usable again.
+ * how long that is too long. Terminating then makes the channel usable again. Tests make interrupts
+ * get lost by writing their number to lose_irq in debugfs, edu_dma/<PCI address>; the file stats
+ * beside it tells interrupts, legs and bytes.
  *
  * The channel is private (DMA_PRIVATE): at a tenth of a second a leg nobody wants async_tx to
  * pick it up for general offload.
