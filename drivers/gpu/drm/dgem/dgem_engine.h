@@ -63,6 +63,8 @@ struct dgem_engine_job {
 	struct dgem_engine_ref *refs;
 	/** @done: bytes copied so far, counted by the engine */
 	atomic64_t done;
+	/** @stop: why to end early, or 0 (cpu engine) */
+	int stop;
 	/**
 	 * @complete: the job is over: called once for each &dgem_engine_ops.run, from any context,
 	 * with 0 or an error. The job may be gone when it returns.
@@ -90,9 +92,12 @@ struct dgem_engine_ops {
 	void (*run)(struct dgem_engine *engine, struct dgem_engine_job *job);
 	/** @progress: bytes copied so far of the job that is running; never goes back */
 	u64 (*progress)(struct dgem_engine *engine, struct dgem_engine_job *job);
-	/** @stop: end the running job, if any, and complete it with @error */
-	void (*stop)(struct dgem_engine *engine, int error);
-	/** @shutdown: stop for good and give the device back */
+	/**
+	 * @stop: end a job that was run, if it is not over yet, and complete it with @error. The
+	 * caller makes sure that the job stays; others may start at any time.
+	 */
+	void (*stop)(struct dgem_engine *engine, struct dgem_engine_job *job, int error);
+	/** @shutdown: end the running job with -ENODEV, for good, and give the device back */
 	void (*shutdown)(struct dgem_engine *engine);
 	/** @free: free the engine after @shutdown */
 	void (*free)(struct dgem_engine *engine);

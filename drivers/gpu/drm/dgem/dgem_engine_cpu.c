@@ -50,8 +50,6 @@ struct dgem_engine_cpu {
 	struct work_struct work;
 	/** @job: the running job; written when no work is queued */
 	struct dgem_engine_job *job;
-	/** @error: why to stop, or 0 */
-	int error;
 	/** @gone: shut down */
 	bool gone;
 };
@@ -59,6 +57,11 @@ struct dgem_engine_cpu {
 static struct dgem_engine_cpu *to_dgem_engine_cpu(struct dgem_engine *engine)
 {
 	return container_of(engine, struct dgem_engine_cpu, base);
+}
+
+static int dgem_cpu_stopped(const struct dgem_engine_cpu *cpu, const struct dgem_engine_job *job)
+{
+	return READ_ONCE(cpu->gone) ? -ENODEV : READ_ONCE(job->stop);
 }
 
 static enum dma_data_direction dgem_cpu_dir(const struct dgem_engine_ref *ref)
@@ -176,7 +179,7 @@ static void dgem_cpu_row(struct dgem_engine_cpu *cpu, struct dgem_engine_job *jo
 			 struct iosys_map *dst, u64 dst_at, struct iosys_map *src, u64 src_at,
 			 u64 width)
 {
-	while (width && !READ_ONCE(cpu->error)) {
+	while (width && !dgem_cpu_stopped(cpu, job)) {
 		size_t len = min_t(u64, width, DGEM_CPU_CHUNK);
 
 		dgem_cpu_copy(dst, dst_at, src, src_at, len);
@@ -217,11 +220,11 @@ static void dgem_cpu_work(struct work_struct *work)
 	u32 i;
 
 	cookie = dma_fence_begin_signalling();
-	for (i = 0; i < job->count && !READ_ONCE(cpu->error); i++)
+	for (i = 0; i < job->count && !dgem_cpu_stopped(cpu, job); i++)
 		dgem_cpu_op(cpu, job, &job->ops[i]);
 	dma_fence_end_signalling(cookie);
 
-	error = READ_ONCE(cpu->error);
+	error = dgem_cpu_stopped(cpu, job);
 	for (i = 0; i < job->ref_count; i++) {
 		ret = dgem_cpu_close(&job->refs[i]);
 		if (ret && !error)
@@ -252,13 +255,12 @@ static u64 dgem_cpu_progress(struct dgem_engine *engine, struct dgem_engine_job 
 	return atomic64_read(&job->done);
 }
 
-static void dgem_cpu_stop(struct dgem_engine *engine, int error)
+static void dgem_cpu_stop(struct dgem_engine *engine, struct dgem_engine_job *job, int error)
 {
 	struct dgem_engine_cpu *cpu = to_dgem_engine_cpu(engine);
 
-	WRITE_ONCE(cpu->error, error);
+	WRITE_ONCE(job->stop, error);
 	flush_work(&cpu->work);
-	WRITE_ONCE(cpu->error, 0);
 }
 
 static void dgem_cpu_shutdown(struct dgem_engine *engine)
@@ -266,7 +268,7 @@ static void dgem_cpu_shutdown(struct dgem_engine *engine)
 	struct dgem_engine_cpu *cpu = to_dgem_engine_cpu(engine);
 
 	WRITE_ONCE(cpu->gone, true);
-	dgem_cpu_stop(engine, -ENODEV);
+	flush_work(&cpu->work);
 }
 
 static void dgem_cpu_free(struct dgem_engine *engine)

@@ -374,13 +374,14 @@ static u64 dgem_dma_progress(struct dgem_engine *engine, struct dgem_engine_job 
 	return done;
 }
 
-static void dgem_dma_stop(struct dgem_engine *engine, int error)
+static void dgem_dma_stop(struct dgem_engine *engine, struct dgem_engine_job *job, int error)
 {
 	struct dgem_engine_dma *dma = to_dgem_engine_dma(engine);
 	bool cookie = dma_fence_begin_signalling();
 
 	mutex_lock(&dma->feed_lock);
-	if (dma->chan)
+	/* it may complete yet, which aborting allows for; no other job can start meanwhile */
+	if (dma->chan && READ_ONCE(dma->job) == job)
 		dgem_dma_abort(dma, error);
 	mutex_unlock(&dma->feed_lock);
 	dma_fence_end_signalling(cookie);

@@ -6,6 +6,7 @@
 #define _DGEM_JOB_H_
 
 #include <linux/container_of.h>
+#include <linux/kref.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -31,6 +32,8 @@ struct dgem_fence {
 struct dgem_job {
 	/** @base: the scheduler's part */
 	struct drm_sched_job base;
+	/** @refs: one for who submits, one for the scheduler */
+	struct kref refs;
 	/** @ddev: the instance, with a reference to its DRM device */
 	struct dgem_device *ddev;
 	/** @work: what the engine has to do */
@@ -51,7 +54,7 @@ static inline struct dgem_job *to_dgem_job(struct drm_sched_job *sched_job)
 }
 
 struct dgem_job *dgem_job_new(struct dgem_device *ddev, u32 ops, u32 refs);
-void dgem_job_destroy(struct dgem_job *job);
+void dgem_job_put(struct dgem_job *job);
 
 int dgem_sched_init(struct dgem_device *ddev);
 void dgem_sched_fini(struct dgem_device *ddev);

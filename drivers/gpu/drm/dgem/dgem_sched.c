@@ -22,7 +22,9 @@
  *
  * Jobs go through drm_sched to an engine that runs one at a time. The engine's completion signals
  * the job's fence. A job times out when it made no progress for a whole period, however long it
- * takes: its fence then carries -ETIMEDOUT, the engine is stopped, and the next job starts afresh.
+ * takes: the engine is stopped, which signals its fence with -ETIMEDOUT, and the next job starts
+ * afresh. An engine runs one job and forgets it when it is stopped, so the scheduler itself need not
+ * be stopped and started, which would replace the error: to it, nothing hangs.
  *
  * Nothing between arming a job and signalling its fence allocates: the fence is part of the job,
  * and objects are mapped before. Freeing is another matter: dropping an import takes the
@@ -37,7 +39,7 @@
 
 static unsigned int dgem_timeout_ms = 10000;
 module_param_named(timeout_ms, dgem_timeout_ms, uint, 0444);
-MODULE_PARM_DESC(timeout_ms, "a job that makes no progress for so long has failed (ms, default 10000)");
+MODULE_PARM_DESC(timeout_ms, "a job that stands still for so long has failed (default 10000)");
 
 static struct workqueue_struct *dgem_reap_wq;
 /* jobs of all instances: a job may outlive its file and its instance, but not the module */
@@ -70,18 +72,13 @@ static void dgem_job_complete(struct dgem_engine_job *work, int error)
 	dma_fence_put(fence);
 }
 
-static void dgem_job_reap(struct work_struct *reap)
-{
-	dgem_job_destroy(container_of(reap, struct dgem_job, reap));
-}
-
 /**
  * dgem_job_new - an empty job
  * @ddev: the instance
  * @ops: operations it has room for
  * @refs: objects it has room for
  *
- * Return: the job, for dgem_job_destroy() or the scheduler, or -ENOMEM.
+ * Return: the job with a reference for dgem_job_put(), or -ENOMEM.
  */
 struct dgem_job *dgem_job_new(struct dgem_device *ddev, u32 ops, u32 refs)
 {
@@ -96,8 +93,8 @@ struct dgem_job *dgem_job_new(struct dgem_device *ddev, u32 ops, u32 refs)
 	if (!job->fence || !job->work.ops || !job->work.refs)
 		goto err_free;
 
+	kref_init(&job->refs);
 	spin_lock_init(&job->fence->lock);
-	INIT_WORK(&job->reap, dgem_job_reap);
 	job->work.complete = dgem_job_complete;
 	job->ddev = ddev;
 	drm_dev_get(&ddev->drm);
@@ -112,12 +109,9 @@ err_free:
 	return ERR_PTR(-ENOMEM);
 }
 
-/**
- * dgem_job_destroy - free a job and what it holds
- * @job: a job that never got to the scheduler or is over; no lock is held
- */
-void dgem_job_destroy(struct dgem_job *job)
+static void dgem_job_destroy(struct kref *refs)
 {
+	struct dgem_job *job = container_of(refs, struct dgem_job, refs);
 	struct dgem_device *ddev = job->ddev;
 	u32 i;
 
@@ -135,6 +129,20 @@ void dgem_job_destroy(struct dgem_job *job)
 	drm_dev_put(&ddev->drm);
 	if (atomic_dec_and_test(&dgem_jobs))
 		wake_up_var(&dgem_jobs);
+}
+
+/**
+ * dgem_job_put - drop a reference to a job, with the last one all that it holds
+ * @job: the job; no reservation lock is held
+ */
+void dgem_job_put(struct dgem_job *job)
+{
+	kref_put(&job->refs, dgem_job_destroy);
+}
+
+static void dgem_job_reap(struct work_struct *reap)
+{
+	dgem_job_put(container_of(reap, struct dgem_job, reap));
 }
 
 static struct dma_fence *dgem_sched_run(struct drm_sched_job *sched_job)
@@ -161,17 +169,14 @@ static enum drm_gpu_sched_stat dgem_sched_timedout(struct drm_sched_job *sched_j
 	struct dgem_engine *engine = ddev->engine;
 	u64 progress = engine->ops->progress(engine, &job->work);
 
-	if (progress != job->seen) {
-		job->seen = progress;
-		return dgem_sched_no_hang(&ddev->sched, sched_job);
+	if (progress == job->seen) {
+		dev_notice_ratelimited(ddev->drm.dev, "%s: no progress after %llu bytes, job given up\n",
+				       engine->name, progress);
+		engine->ops->stop(engine, &job->work, -ETIMEDOUT);
 	}
-
-	dev_notice_ratelimited(ddev->drm.dev, "%s: no progress after %llu bytes, job given up\n",
-			       engine->name, progress);
-	drm_sched_stop(&ddev->sched, sched_job);
-	engine->ops->stop(engine, -ETIMEDOUT);
-	drm_sched_start(&ddev->sched, 0);
-	return DRM_GPU_SCHED_STAT_RESET;
+	job->seen = progress;
+	dgem_sched_keep(&ddev->sched, sched_job);
+	return DRM_GPU_SCHED_STAT_NO_HANG;
 }
 
 static void dgem_sched_free(struct drm_sched_job *sched_job)
@@ -180,7 +185,9 @@ static void dgem_sched_free(struct drm_sched_job *sched_job)
 
 	if (sched_job->s_fence->finished.error)
 		atomic64_inc(&job->ddev->stats.jobs_failed);
+	dgem_sched_forget(sched_job);
 	drm_sched_job_cleanup(sched_job);
+	INIT_WORK(&job->reap, dgem_job_reap);
 	queue_work(dgem_reap_wq, &job->reap);
 }
 

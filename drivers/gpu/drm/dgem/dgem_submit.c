@@ -342,23 +342,36 @@ static enum dma_resv_usage dgem_submit_usage(const struct dgem_submit_state *sta
 	return write ? DMA_RESV_USAGE_WRITE : DMA_RESV_USAGE_READ;
 }
 
+/*
+ * Two handles may stand for one object, and two imports share a reservation, while a single slot
+ * is reserved in each. A writer's fence takes the place of the same fence as a reader's, but not
+ * the other way round: so readers first.
+ */
+static void dgem_submit_add_fence(struct dgem_submit_state *state, struct dma_fence *fence,
+				  bool write)
+{
+	struct dgem_engine_job *work = &state->job->work;
+	u32 i;
+
+	for (i = 0; i < work->ref_count; i++)
+		if (work->refs[i].write == write)
+			dma_resv_add_fence(work->refs[i].obj->base.resv, fence,
+					   dgem_submit_usage(state, write));
+}
+
 /* the reservations are locked: nothing fails from here on */
 static void dgem_submit_queue(struct dgem_submit_state *state)
 {
 	struct dgem_file *dfile = state->file->driver_priv;
 	struct dgem_job *job = state->job;
 	struct dma_fence *fence;
-	u32 i;
 
+	kref_get(&job->refs);
 	mutex_lock(&dfile->submit_lock);
 	drm_sched_job_arm(&job->base);
 	fence = dma_fence_get(&job->base.s_fence->finished);
-	for (i = 0; i < job->work.ref_count; i++) {
-		struct dgem_engine_ref *ref = &job->work.refs[i];
-
-		dma_resv_add_fence(ref->obj->base.resv, fence,
-				   dgem_submit_usage(state, ref->write));
-	}
+	dgem_submit_add_fence(state, fence, false);
+	dgem_submit_add_fence(state, fence, true);
 	dgem_submit_signal_outs(state, fence);
 	atomic64_inc(&state->ddev->stats.jobs);
 	drm_sched_entity_push_job(&job->base);
@@ -419,20 +432,20 @@ int dgem_submit(struct dgem_device *ddev, struct drm_file *file,
 	ret = dgem_submit_ops(&state);
 	xa_destroy(&state.handles);
 	if (ret)
-		goto err_job;
+		goto out_put;
 
 	ret = drm_sched_job_init(&state.job->base, &dfile->entity, 1, NULL, file->client_id);
 	if (ret)
-		goto err_job;
+		goto out_put;
 	ret = dgem_submit_job(&state);
 	dgem_submit_free_outs(&state);
 	if (ret)
-		goto err_sched;
-	return 0;
-
-err_sched:
-	drm_sched_job_cleanup(&state.job->base);
-err_job:
-	dgem_job_destroy(state.job);
+		drm_sched_job_cleanup(&state.job->base);
+out_put:
+	/*
+	 * Unlocking the reservations drops references under those still locked. The job's keep the
+	 * objects until here, so that none is freed there.
+	 */
+	dgem_job_put(state.job);
 	return ret;
 }

@@ -27,11 +27,6 @@
 #define MODULE_IMPORT_NS(ns)	MODULE_INFO(import_ns, ns)
 #endif
 
-/* 6.13: a restarted scheduler says why jobs without a fence are over */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
-#define drm_sched_start(sched, errno)	drm_sched_start(sched)
-#endif
-
 /* 6.14: no more dates; before, a driver without one provokes a warning */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
 #define DGEM_DRIVER_DATE	.date = "20261121",
@@ -91,27 +86,47 @@ static inline int dgem_compat_sched_job_init(struct drm_sched_job *job,
 	dgem_compat_sched_job_init(job, entity, credits, owner, client)
 #endif
 
-/* 6.17: page frames are numbers, statuses have other names */
+/* 6.17: page frames are numbers, and a time-out may find that nothing hangs */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #include <linux/pfn_t.h>
 
-#define DRM_GPU_SCHED_STAT_RESET	DRM_GPU_SCHED_STAT_NOMINAL
 #define vmf_insert_pfn_pmd(vmf, pfn, write) \
 	vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV), write)
 
-static inline enum drm_gpu_sched_stat dgem_sched_no_hang(struct drm_gpu_scheduler *sched,
-							 struct drm_sched_job *job)
+#define DRM_GPU_SCHED_STAT_NO_HANG	DRM_GPU_SCHED_STAT_NOMINAL
+
+/* gives a job back to the list that the time-out took it from; it may be over by now */
+static inline void dgem_sched_keep(struct drm_gpu_scheduler *sched, struct drm_sched_job *job)
 {
-	/* puts the job back on the list, and finds out if it is over by now */
-	drm_sched_stop(sched, job);
-	drm_sched_start(sched, 0);
-	return DRM_GPU_SCHED_STAT_NOMINAL;
+	spin_lock(&sched->job_list_lock);
+	list_add(&job->list, &sched->pending_list);
+	if (dma_fence_is_signaled(&job->s_fence->finished))
+		queue_work(sched->submit_wq, &sched->work_free_job);
+	spin_unlock(&sched->job_list_lock);
 }
 #else
-static inline enum drm_gpu_sched_stat dgem_sched_no_hang(struct drm_gpu_scheduler *sched,
-							 struct drm_sched_job *job)
+/* DRM_GPU_SCHED_STAT_NO_HANG does it */
+static inline void dgem_sched_keep(struct drm_gpu_scheduler *sched, struct drm_sched_job *job)
 {
-	return DRM_GPU_SCHED_STAT_NO_HANG;
+}
+#endif
+
+/*
+ * 7.3: a signalled fence forgets its operations. Before, whoever keeps the finished fence of a job
+ * keeps the engine's, and in the end calls into this module, which may have gone by then. Nobody
+ * needs the engine's fence when the job is over.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+static inline void dgem_sched_forget(struct drm_sched_job *job)
+{
+	struct dma_fence *parent = job->s_fence->parent;
+
+	smp_store_release(&job->s_fence->parent, NULL);
+	dma_fence_put(parent);
+}
+#else
+static inline void dgem_sched_forget(struct drm_sched_job *job)
+{
 }
 #endif
 
