@@ -69,6 +69,17 @@ IGT_TEST_DESCRIPTION("dgem and other drivers use each other's dma-bufs.");
 #define PAGES	5
 #define SIZE	(PAGES * DGEM_PAGE)
 
+static void window(int dmabuf, uint64_t flags)
+{
+	struct dma_buf_sync sync = { .flags = flags };
+
+	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
+}
+
+/*
+ * udmabuf maps its pages in the direction of the first window ever, and then synchronizes them in any:
+ * DMA-API debugging complains, unless the first window was for both.
+ */
 static int udmabuf_alloc(bool write)
 {
 	int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), memfd, dmabuf;
@@ -84,6 +95,8 @@ static int udmabuf_alloc(bool write)
 	igt_assert_fd(dmabuf);
 	close(memfd);
 	close(dev);
+	window(dmabuf, DMA_BUF_SYNC_RW | DMA_BUF_SYNC_START);
+	window(dmabuf, DMA_BUF_SYNC_RW | DMA_BUF_SYNC_END);
 	return dmabuf;
 }
 
@@ -149,13 +162,6 @@ static const struct exporter {
 	{ "heap-cma", heap_cma_alloc, true },
 	{ "vgem", vgem_alloc, true },
 };
-
-static void window(int dmabuf, uint64_t flags)
-{
-	struct dma_buf_sync sync = { .flags = flags };
-
-	igt_assert_eq(ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
-}
 
 static void fill_dmabuf(int dmabuf, uint32_t seed)
 {

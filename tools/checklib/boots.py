@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 The dgem authors
+"""What is run where: the virtual machines of a check, and the tests in each."""
+
+import glob
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+from vmlib.base import TOOLS, TREE, read
+
+from . import results
+from .results import FAIL, PASS, Result
+
+DMATEST_ITERATIONS = 100
+KERNELS = ("6.12", "newest")
+
+
+class Boot:
+    """One machine: its name, tools/vm's options, the guest's steps, and its time in seconds."""
+
+    def __init__(self, name, options, steps, limit):
+        self.name, self.options, self.steps, self.limit = name, options, steps, limit
+
+
+# With edu, waiting for the device costs nothing: virtual time skips it (--icount), on one processor.
+# The others run in real time on two processors, which is what the races need. edu32 has an edu that
+# reaches all memory, so that imports from anywhere can be copied. dumb_buffer@create-clear has two
+# threads that share the largest power of two that can be had: without some room above it, one of them
+# finds contiguous memory fragmented.
+ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma"]
+BOOTS = (
+    Boot("edu", ICOUNT, ["dmatest", "load", "kunit", "igt", "library", "unload"], 1200),
+    Boot("cpu", ["--smp", "2", "--load", ""],
+         ["load engine=cpu", "igt", "library", "unload"], 1200),
+    Boot("upstream", ["--smp", "2", "--load", "", "--cma", "124M@0-256M"],
+         ["load engine=cpu", "upstream", "unload"], 1200),
+    Boot("edu32", ICOUNT + ["--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32"],
+         ["load", "igt dgem_interop", "unload"], 600),
+)
+
+
+class Run:
+    """A boot on a kernel, and what became of it."""
+
+    def __init__(self, kernel, boot, out):
+        self.kernel, self.boot = kernel, boot
+        self.name = f"{kernel}-{boot.name}"
+        self.out = os.path.join(out, self.name)
+        self.progress = "waits for a processor"
+        self.status = {}
+
+    def command(self):
+        """The tools/vm command that runs it; useful to repeat it by hand."""
+        return [f"{TOOLS}/vm", "run", "--kernel", self.kernel, "--flavour", "debug",
+                "--out", self.out, "--timeout", str(self.boot.limit), *self.boot.options,
+                "--", "bash", "/dgem/tools/guest/check", *self.boot.steps]
+
+    def start(self):
+        """Run it to its end, noting what it is doing."""
+        os.makedirs(self.out, exist_ok=True)
+        self.progress = "boots"
+        with open(f"{self.out}/log.txt", "w", encoding="utf-8") as log:
+            log.write(shlex.join(self.command()) + "\n")
+            log.flush()
+            with subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=log, text=True, errors="replace") as process:
+                for line in process.stdout:
+                    log.write(line)
+                    found = re.match(r"step (.*)|\[(\d+/\d+)\] (.*)", line.strip())
+                    if found:
+                        self.progress = found.group(1) or f"{found.group(2)} {found.group(3)[:40]}"
+        self.status = json.loads(read(f"{self.out}/status.json", default="{}"))
+        self.progress = f"{self.status.get('state', 'did not run')}"
+
+    def _file(self, name):
+        return read(f"{self.out}/{name}", default="")
+
+    def results(self):
+        """All verdicts of the run, as (group, results) pairs."""
+        found = [("machine", self._machine())]
+        for step in self.boot.steps:
+            words = step.split()
+            found.append((words[0], getattr(self, "_" + words[0])()))
+        # A group without a verdict is a hole in the net.
+        for group, verdicts in found:
+            if not verdicts:
+                verdicts.append(Result("nothing", FAIL, "no test was run"))
+        return found
+
+    def _machine(self):
+        """The machine itself: that it came to its end, and without a complaint of the kernel."""
+        state, status = self.status.get("state", "did not run"), self.status.get("status")
+        verdicts = []
+        if state == "exit" and status == 0 and self._file("finished"):
+            verdicts.append(Result("finished", PASS))
+        else:
+            where = results.last_test(self._file("dmesg.txt"))
+            last = "\n".join(self._file("log.txt").splitlines()[-5:])
+            verdicts.append(Result("finished", FAIL, f"{state} ({status}): "
+                                   f"{self.status.get('text', '')}; last test: {where}\n{last}"))
+        if "warnings" not in self.status or not self._file("dmesg.txt"):
+            verdicts.append(Result("kernel-log", FAIL, "there is none"))
+        elif self.status["warnings"]:
+            verdicts.append(Result("kernel-log", FAIL, "\n".join(self.status["warnings"][:20])))
+        else:
+            verdicts.append(Result("kernel-log", PASS))
+        return verdicts
+
+    def _exit_status(self, step):
+        status = self._file(f"{step}.status").strip()
+        return [Result("status", PASS if status == "0" else FAIL,
+                       f"status {status or 'unknown'}\n{self._file(f'{step}.log')[-500:]}")]
+
+    def _load(self):
+        return self._exit_status("load")
+
+    def _unload(self):
+        return self._exit_status("unload")
+
+    def _kunit(self):
+        verdicts = []
+        for path in sorted(glob.glob(f"{self.out}/kunit.*.ktap")):
+            verdicts += results.tap(read(path))
+        return verdicts
+
+    def _dmatest(self):
+        return results.dmatest(self._file("dmatest.log"), DMATEST_ITERATIONS)
+
+    def _library(self):
+        status = self._file("library.status").strip()
+        verdicts = results.tap(self._file("library.tap"), int(status) if status else -1)
+        for each in verdicts:
+            if each.verdict == FAIL:
+                each.text += "\n" + self._file("library.log")[-500:]
+        return verdicts
+
+    def _igt(self):
+        return results.igt(self._file("igt.json"), self._file("igt.expected"))
+
+    def _upstream(self):
+        return results.igt(self._file("upstream.json"), self._file("upstream.expected"))
+
+
+def own_tests():
+    """The judge's own tests; they run before it judges."""
+    done = subprocess.run([sys.executable, "-B", "-m", "unittest", "checklib.test_results"], cwd=TOOLS,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return [Result("unittest", PASS if done.returncode == 0 else FAIL, done.stdout[-2000:])]
+
+
+def build():
+    """Everything that the machines need, one thing at a time: each takes all processors."""
+    for kernel in KERNELS:
+        yield f"kernel {kernel}", [f"{TOOLS}/vm", "build", "--kernel", kernel, "--flavour", "debug"]
+    for kernel in KERNELS:
+        yield f"modules for {kernel}", [f"{TOOLS}/vm", "modules", "--kernel", kernel, "--flavour",
+                                        "debug"]
+    yield "guest file system", [f"{TOOLS}/vm", "rootfs"]
+    yield "user space", ["make", "-C", TREE, "userspace"]
+    yield "IGT tests", ["sh", "-c", f'root=$({shlex.quote(TOOLS)}/vm -q path rootfs) && make -j2 -C '
+                        f'{shlex.quote(TREE)}/igt-tests '
+                        'LIBIGT="$(echo "$root"/usr/lib/*/libigt.so.0)"']
