@@ -126,6 +126,8 @@ struct drm_dgem_query_device {
 	__u32 max_ops;
 	/** @name: the instance's name, terminated by a zero byte */
 	__u8 name[32];
+	/** @quota: bytes that all objects together may have, or 0 for no limit */
+	__u64 quota;
 };
 
 /** enum drm_dgem_engine_type - who moves the bytes of a SUBMIT */
@@ -190,7 +192,7 @@ struct drm_dgem_query_stats {
  *
  * Errors: -EINVAL for an unknown kind, cache mode or flag, a cache mode that the kind cannot have,
  * a @size of zero or above &drm_dgem_query_device.max_size; -EOPNOTSUPP for a kind that this
- * instance does not have; -ENOMEM.
+ * instance does not have; -ENOSPC if the instance's quota does not allow for it; -ENOMEM.
  */
 struct drm_dgem_create {
 	/** @size: in: bytes wanted; out: bytes given, a multiple of the page size */

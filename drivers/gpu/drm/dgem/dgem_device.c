@@ -50,42 +50,57 @@ static void dgem_device_release_sched(struct drm_device *drm, void *data)
 	dgem_sched_fini(to_dgem_device(drm));
 }
 
-static struct dgem_engine *dgem_device_choose_engine(struct dgem_device *ddev)
-{
-	const char *wish = ddev->config.engine;
-	struct dgem_engine *engine;
-
-	if (!strcmp(wish, "cpu"))
-		return dgem_engine_cpu_create(ddev);
-	if (strcmp(wish, "auto"))
-		return dgem_engine_dma_create(ddev, wish);
-
-	engine = dgem_engine_dma_create(ddev, NULL);
-	if (PTR_ERR_OR_ZERO(engine) == -ENODEV)
-		engine = dgem_engine_cpu_create(ddev);
-	return engine;
-}
-
 /* memory for the instance is memory that the engine reaches, or what the configuration says */
-static int dgem_device_set_mask(struct dgem_device *ddev)
+static int dgem_device_set_mask(struct dgem_device *ddev, const struct dgem_engine *engine)
 {
 	struct device *dev = ddev->drm.dev;
-	u64 mask = DMA_BIT_MASK(64);
+	u64 mask = engine->provider ? dma_get_mask(engine->dev) : DMA_BIT_MASK(64);
 
-	if (ddev->engine->dev != dev)
-		mask = dma_get_mask(ddev->engine->dev);
 	if (ddev->config.dma_bits)
 		mask = DMA_BIT_MASK(ddev->config.dma_bits);
 	return dma_set_mask_and_coherent(dev, mask);
 }
 
+/* an engine, and memory within its reach */
+static struct dgem_engine *dgem_device_try_engine(struct dgem_device *ddev,
+						  struct dgem_engine *engine)
+{
+	int ret;
+
+	if (IS_ERR(engine))
+		return engine;
+	ret = dgem_device_set_mask(ddev, engine);
+	if (ret) {
+		engine->ops->shutdown(engine);
+		engine->ops->free(engine);
+		return ERR_PTR(ret);
+	}
+	return engine;
+}
+
+static struct dgem_engine *dgem_device_choose_engine(struct dgem_device *ddev)
+{
+	const char *wish = ddev->config.engine;
+	struct dgem_engine *engine;
+	bool any = !strcmp(wish, "auto");
+
+	if (strcmp(wish, "cpu")) {
+		engine = dgem_engine_dma_create(ddev, any ? NULL : wish);
+		engine = dgem_device_try_engine(ddev, engine);
+		/* no channel, or none that this machine has memory for: the CPU it is, then */
+		if (!IS_ERR(engine) || !any || PTR_ERR(engine) == -ENOMEM)
+			return engine;
+	}
+	return dgem_device_try_engine(ddev, dgem_engine_cpu_create(ddev));
+}
+
 static int dgem_device_link(struct dgem_device *ddev)
 {
-	struct device *dev = ddev->drm.dev, *supplier = ddev->engine->dev;
+	struct device *supplier = ddev->engine->provider;
 
-	if (supplier == dev)
+	if (!supplier)
 		return 0;
-	return device_link_add(dev, supplier, DL_FLAG_AUTOREMOVE_CONSUMER) ? 0 : -EINVAL;
+	return device_link_add(ddev->drm.dev, supplier, DL_FLAG_AUTOREMOVE_CONSUMER) ? 0 : -EINVAL;
 }
 
 static int dgem_device_start(struct dgem_device *ddev)
@@ -106,9 +121,6 @@ static int dgem_device_start(struct dgem_device *ddev)
 	}
 
 	ret = dgem_device_link(ddev);
-	if (ret)
-		goto err_engine;
-	ret = dgem_device_set_mask(ddev);
 	if (ret)
 		goto err_engine;
 	ret = dgem_sched_init(ddev);
@@ -169,8 +181,8 @@ struct dgem_device *dgem_device_create(struct device *dev, const struct drm_driv
 		return ERR_PTR(ret);
 
 	drm_info(&ddev->drm, "instance %s, engine %s%s%s, %d address bits\n", ddev->config.name,
-		 ddev->engine->name, ddev->engine->dev == dev ? "" : " of ",
-		 ddev->engine->dev == dev ? "" : dev_name(ddev->engine->dev),
+		 ddev->engine->name, ddev->engine->provider ? " of " : "",
+		 ddev->engine->provider ? dev_name(ddev->engine->provider) : "",
 		 fls64(dma_get_mask(dev)));
 	return ddev;
 }

@@ -113,6 +113,8 @@ struct dgem_engine {
 	struct dgem_device *ddev;
 	/** @dev: device for which objects are mapped; the instance's own for the cpu engine */
 	struct device *dev;
+	/** @provider: device whose driver the engine depends on, or NULL */
+	struct device *provider;
 	/** @name: the channel's name, or "cpu" */
 	const char *name;
 	/** @copy_align: addresses and lengths are multiples of this many bytes, a power of two */

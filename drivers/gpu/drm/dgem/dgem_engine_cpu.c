@@ -12,6 +12,7 @@
 #include <linux/workqueue.h>
 
 #include <drm/dgem_drm.h>
+#include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
 
 #include "compat/dgem_compat.h"
@@ -31,8 +32,10 @@
  * are its exporter's, and opening one waits for the buffer's fences, of which one is about to be
  * this job's own. So they are opened before the job is armed, after the fences that are there have
  * been waited for, and closed by the worker before the fence is signalled, outside of the annotated
- * section. An exporter whose window can't be closed while somebody waits for the buffer with its
- * reservation lock held would stop there; none is known.
+ * section. Two limits of that: data that arrives with a fence of another kind (a syncobj to wait
+ * for) after the window was opened may be stale where the exporter's device does not snoop; and an
+ * exporter that takes the buffer's reservation lock to close a window (i915 and panthor do) must
+ * not have somebody wait for the buffer's fences under that lock. DMA engines have neither limit.
  */
 
 /* bytes copied between two looks at whether to stop or to yield */
@@ -79,7 +82,12 @@ static int dgem_cpu_open(struct dgem_engine_ref *ref)
 	if (!obj->ops->sync_waits)
 		return 0;
 
-	ret = dgem_sync_wait(obj, ref->write, MAX_SCHEDULE_TIMEOUT);
+	/* somebody else's fence must not keep the instance from being removed */
+	do {
+		if (drm_dev_is_unplugged(obj->base.dev))
+			return -ENODEV;
+		ret = dgem_sync_wait(obj, ref->write, HZ / 10);
+	} while (ret == -ETIME);
 	if (ret)
 		return ret;
 	ret = dgem_sync_begin(obj, 0, obj->base.size, dgem_cpu_dir(ref));
@@ -260,7 +268,8 @@ static void dgem_cpu_stop(struct dgem_engine *engine, struct dgem_engine_job *jo
 	struct dgem_engine_cpu *cpu = to_dgem_engine_cpu(engine);
 
 	WRITE_ONCE(job->stop, error);
-	flush_work(&cpu->work);
+	if (READ_ONCE(cpu->job) == job)
+		flush_work(&cpu->work);
 }
 
 static void dgem_cpu_shutdown(struct dgem_engine *engine)

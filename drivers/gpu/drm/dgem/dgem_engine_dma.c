@@ -32,7 +32,7 @@
  *
  * Some channels call back from within dma_async_issue_pending(), so no lock that the callback takes
  * is held there. The job is over when all pieces have been handed out and all have come back; an
- * error ends it when the channel has been terminated, after which no callback comes.
+ * error ends it when the channel has been terminated.
  *
  * Lock order: feed_lock, then lock. Neither is held over an allocation that may wait.
  */
@@ -54,6 +54,8 @@ struct dgem_dma_slot {
 	dma_cookie_t cookie;
 	/** @len: bytes */
 	u32 len;
+	/** @bank: which of the two rings it is in */
+	u32 bank;
 };
 
 /**
@@ -81,8 +83,13 @@ struct dgem_engine_dma {
 	spinlock_t lock;
 	/** @job: the running job */
 	struct dgem_engine_job *job;
-	/** @slots: ring of pieces */
-	struct dgem_dma_slot slots[DGEM_DMA_SLOTS];
+	/**
+	 * @slots: two rings of pieces. An abort changes over to the other one: there are channels
+	 * that call back for a piece when they have been terminated already.
+	 */
+	struct dgem_dma_slot slots[2][DGEM_DMA_SLOTS];
+	/** @bank: the ring in use */
+	u32 bank;
 	/** @head: the slot that comes back next */
 	u32 head;
 	/** @in_flight: pieces with the channel */
@@ -183,7 +190,7 @@ static void dgem_dma_callback(void *param, const struct dmaengine_result *result
 	bool feed;
 
 	spin_lock_irqsave(&dma->lock, flags);
-	if (!dma->job) {
+	if (!dma->job || slot->bank != dma->bank) {
 		/* aborted in the meantime */
 		spin_unlock_irqrestore(&dma->lock, flags);
 		return;
@@ -219,7 +226,7 @@ static bool dgem_dma_issue(struct dgem_engine_dma *dma)
 		return false;
 
 	spin_lock_irqsave(&dma->lock, flags);
-	slot = &dma->slots[(dma->head + dma->in_flight++) % DGEM_DMA_SLOTS];
+	slot = &dma->slots[dma->bank][(dma->head + dma->in_flight++) % DGEM_DMA_SLOTS];
 	slot->len = dma->piece.len;
 	spin_unlock_irqrestore(&dma->lock, flags);
 	dma->piece.len = 0;
@@ -250,6 +257,7 @@ static void dgem_dma_abort(struct dgem_engine_dma *dma, int error)
 	job = dma->job;
 	dma->job = NULL;
 	dma->in_flight = 0;
+	dma->bank = !dma->bank;
 	spin_unlock_irqrestore(&dma->lock, flags);
 
 	if (job)
@@ -362,8 +370,8 @@ static u64 dgem_dma_progress(struct dgem_engine *engine, struct dgem_engine_job 
 	spin_lock_irq(&dma->lock);
 	done = atomic64_read(&job->done);
 	if (dma->job == job && dma->in_flight) {
-		cookie = dma->slots[dma->head].cookie;
-		len = dma->slots[dma->head].len;
+		cookie = dma->slots[dma->bank][dma->head].cookie;
+		len = dma->slots[dma->bank][dma->head].len;
 	}
 	spin_unlock_irq(&dma->lock);
 
@@ -395,11 +403,14 @@ static void dgem_dma_shutdown(struct dgem_engine *engine)
 
 	cookie = dma_fence_begin_signalling();
 	mutex_lock(&dma->feed_lock);
-	dgem_dma_abort(dma, -ENODEV);
 	chan = dma->chan;
+	if (chan)
+		dgem_dma_abort(dma, -ENODEV);
 	dma->chan = NULL;
 	mutex_unlock(&dma->feed_lock);
 	dma_fence_end_signalling(cookie);
+	if (!chan)
+		return;
 
 	cancel_delayed_work_sync(&dma->feed);
 	dma_release_channel(chan);
@@ -426,9 +437,11 @@ static const struct dgem_engine_ops dgem_engine_dma_ops = {
 	.free = dgem_dma_free,
 };
 
+/* a channel that can't be stopped would write on into memory that a failed job has given back */
 static bool dgem_dma_filter(struct dma_chan *chan, void *name)
 {
-	return !name || !strcmp(dma_chan_name(chan), name);
+	return chan->device->device_terminate_all &&
+	       (!name || !strcmp(dma_chan_name(chan), name));
 }
 
 /**
@@ -464,13 +477,17 @@ struct dgem_engine *dgem_engine_dma_create(struct dgem_device *ddev, const char 
 	mutex_init(&dma->feed_lock);
 	spin_lock_init(&dma->lock);
 	INIT_DELAYED_WORK(&dma->feed, dgem_dma_feed_work);
-	for (i = 0; i < DGEM_DMA_SLOTS; i++)
-		dma->slots[i].dma = dma;
+	for (i = 0; i < DGEM_DMA_SLOTS; i++) {
+		dma->slots[0][i].dma = dma;
+		dma->slots[1][i].dma = dma;
+		dma->slots[1][i].bank = 1;
+	}
 
 	dma->chan = chan;
 	dma->base.ops = &dgem_engine_dma_ops;
 	dma->base.ddev = ddev;
-	dma->base.dev = chan->device->dev;
+	dma->base.dev = dmaengine_get_dma_device(chan);
+	dma->base.provider = chan->device->dev;
 	dma->base.copy_align = 1U << chan->device->copy_align;
 	dma->base.max_segment = dma_get_max_seg_size(dma->base.dev);
 	return &dma->base;

@@ -139,9 +139,18 @@ int dgem_gem_publish(struct dgem_object *obj)
 	mutex_unlock(&ddev->objects_lock);
 
 	atomic64_inc(&ddev->stats.objects);
-	if (obj->ops->alloc)
-		atomic64_add(obj->base.size, &ddev->stats.bytes);
 	return 0;
+}
+
+/* imports are their exporter's to count */
+static int dgem_gem_charge(struct dgem_device *ddev, size_t bytes)
+{
+	u64 quota = ddev->config.quota;
+
+	if (atomic64_add_return(bytes, &ddev->stats.bytes) <= quota || !quota)
+		return 0;
+	atomic64_sub(bytes, &ddev->stats.bytes);
+	return -ENOSPC;
 }
 
 static const struct dgem_mem_ops *dgem_gem_kind(u32 kind)
@@ -161,7 +170,7 @@ static const struct dgem_mem_ops *dgem_gem_kind(u32 kind)
  * @cache: &enum drm_dgem_cache
  * @size: bytes, any number
  *
- * Return: the object with one reference, or -EINVAL or -ENOMEM.
+ * Return: the object with one reference, or -EINVAL, -ENOSPC (the quota) or -ENOMEM.
  */
 struct dgem_object *dgem_gem_create(struct dgem_device *ddev, u32 kind, u32 cache, u64 size)
 {
@@ -176,9 +185,14 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, u32 kind, u32 cach
 	if (ret)
 		return ERR_PTR(ret);
 
+	ret = dgem_gem_charge(ddev, bytes);
+	if (ret)
+		return ERR_PTR(ret);
 	obj = dgem_gem_new(ddev, ops, bytes);
-	if (IS_ERR(obj))
-		return obj;
+	if (IS_ERR(obj)) {
+		ret = PTR_ERR(obj);
+		goto err_uncharge;
+	}
 	obj->cache_asked = cache;
 
 	ret = ops->alloc(obj);
@@ -194,10 +208,15 @@ err_free:
 err_abort:
 	drm_dbg(&ddev->drm, "no %s object of %zu bytes: %d\n", ops->name, bytes, ret);
 	dgem_gem_abort(obj);
+err_uncharge:
+	atomic64_sub(bytes, &ddev->stats.bytes);
 	return ERR_PTR(ret);
 }
 
-/* under objects_lock: see DOC */
+/*
+ * Under objects_lock, see DOC, and not under the reservation lock: either this is the object's end,
+ * or the instance is unplugged and no job is left, so nobody else looks at the mapping.
+ */
 static void dgem_gem_unmap_engine(struct dgem_object *obj)
 {
 	if (obj->engine_map) {
@@ -321,6 +340,8 @@ void dgem_gem_drop_engine(struct dgem_device *ddev)
 {
 	struct dgem_object *obj;
 
+	/* a late export may be looking at an import's attachment under DRM's lock */
+	mutex_lock(&ddev->drm.object_name_lock);
 	mutex_lock(&ddev->objects_lock);
 	list_for_each_entry(obj, &ddev->objects, node) {
 		/* what the engine wrote outlives it, in a bounced mapping too */
@@ -329,4 +350,5 @@ void dgem_gem_drop_engine(struct dgem_device *ddev)
 		dgem_gem_unmap_engine(obj);
 	}
 	mutex_unlock(&ddev->objects_lock);
+	mutex_unlock(&ddev->drm.object_name_lock);
 }

@@ -45,10 +45,13 @@ struct dgem_object {
 
 	/** @dmabuf: the dma-buf imported, with a reference, or NULL */
 	struct dma_buf *dmabuf;
-	/** @sgt: the import's table, mapped for the engine; NULL once the engine is gone */
+	/** @sgt: the import's table, mapped for the engine; dropped as @engine_map is */
 	struct sg_table *sgt;
 
-	/** @engine_map: our memory mapped for the engine, or NULL; under @base.resv */
+	/**
+	 * @engine_map: our memory mapped for the engine, or NULL; made under @base.resv, and
+	 * dropped under &dgem_device.objects_lock when no job can want it any more
+	 */
 	struct dgem_mapping *engine_map;
 	/** @maps_lock: protects @maps; fence signalling takes it: no allocation, no wait inside */
 	struct mutex maps_lock;

@@ -89,6 +89,7 @@ static u32 dgem_query_device(struct dgem_device *ddev, struct drm_dgem_query_dev
 	answer->max_size = dgem_gem_max_size();
 	answer->page_size = PAGE_SIZE;
 	answer->max_ops = DGEM_MAX_OPS;
+	answer->quota = ddev->config.quota;
 	strscpy(answer->name, ddev->config.name, sizeof(answer->name));
 	return sizeof(*answer);
 }
@@ -102,8 +103,8 @@ static u32 dgem_query_engine(struct dgem_device *ddev, struct drm_dgem_query_eng
 	answer->dma_mask = dma_get_mask(engine->dev);
 	answer->max_segment = engine->max_segment;
 	strscpy(answer->name, engine->name, sizeof(answer->name));
-	if (engine->dev != ddev->drm.dev)
-		strscpy(answer->device, dev_name(engine->dev), sizeof(answer->device));
+	if (engine->provider)
+		strscpy(answer->device, dev_name(engine->provider), sizeof(answer->device));
 	return sizeof(*answer);
 }
 

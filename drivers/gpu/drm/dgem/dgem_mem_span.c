@@ -65,11 +65,12 @@ struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev)
  */
 int dgem_mem_span_reaches(struct dgem_object *obj, struct device *dev)
 {
+	u64 mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 	u64 last = page_to_phys(obj->page) + obj->base.size - 1;
 
 	if (dma_max_mapping_size(dev) == SIZE_MAX)
 		return 0;
-	if (!dma_addressing_limited(dev) || last > dma_get_mask(dev))
+	if (!dma_addressing_limited(dev) || last > mask)
 		return -EBUSY;
 	return 0;
 }

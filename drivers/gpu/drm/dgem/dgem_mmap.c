@@ -198,21 +198,11 @@ const struct vm_operations_struct dgem_vm_ops = {
 	.access = dgem_vm_access,
 };
 
-/**
- * dgem_mmap - map an object, &drm_gem_object_funcs.mmap
- * @gem: the object; the area has a reference to it
- * @vma: the area, at the object's fake offset; DRM or dma-buf have checked its length
- *
- * Return: 0, -EINVAL for a private mapping, or what the memory kind said.
- */
-int dgem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
+static int dgem_map_area(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
 	struct dgem_object *obj = to_dgem_object(gem);
 	unsigned long fake = vma->vm_pgoff;
 	int ret = 0;
-
-	if (vma_is_cow_mapping(vma))
-		return -EINVAL;
 
 	vma->vm_private_data = gem;
 	if (obj->ops->mmap) {
@@ -233,6 +223,27 @@ int dgem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	dgem_vm_count(gem, 1);
 	return 0;
+}
+
+/**
+ * dgem_mmap - map an object, &drm_gem_object_funcs.mmap
+ * @gem: the object; the area has a reference to it
+ * @vma: the area, at the object's fake offset; DRM or dma-buf have checked its length
+ *
+ * Return: 0, -EINVAL for a private mapping, -ENODEV when the instance is gone (dma-buf does not
+ * ask), or what the memory kind said.
+ */
+int dgem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
+{
+	int idx, ret;
+
+	if (vma_is_cow_mapping(vma))
+		return -EINVAL;
+	if (!drm_dev_enter(gem->dev, &idx))
+		return -ENODEV;
+	ret = dgem_map_area(gem, vma);
+	drm_dev_exit(idx);
+	return ret;
 }
 
 /**

@@ -173,7 +173,11 @@ struct drm_gem_object *dgem_prime_import(struct drm_device *drm, struct dma_buf 
 	return gem;
 }
 
-/* An engine that has to be bounced for would work on a copy that the exporter never sees. */
+/*
+ * An engine that has to be bounced for would work on a copy that the exporter never sees. Of a
+ * device that does not snoop, dma_need_sync() is true for any address: if its reach is limited,
+ * too, nothing tells a bounced address from another, and all imports are refused.
+ */
 static bool dgem_import_bounced(struct device *dev, struct sg_table *sgt)
 {
 	struct scatterlist *sg;
@@ -181,6 +185,7 @@ static bool dgem_import_bounced(struct device *dev, struct sg_table *sgt)
 
 	if (dma_max_mapping_size(dev) == SIZE_MAX)
 		return false;
+
 	for_each_sgtable_dma_sg(sgt, sg, i)
 		if (dma_need_sync(dev, sg_dma_address(sg)))
 			return true;
@@ -218,6 +223,9 @@ struct drm_gem_object *dgem_prime_import_sg_table(struct drm_device *drm,
 	obj = dgem_gem_new(ddev, &dgem_mem_import, dmabuf->size);
 	if (IS_ERR(obj))
 		return ERR_CAST(obj);
+	/* DRM sets these two as well, but only when others can see the object */
+	obj->base.import_attach = attach;
+	obj->base.resv = dmabuf->resv;
 	obj->dmabuf = dmabuf;
 	obj->sgt = sgt;
 	obj->readonly = dgem_dmabuf_readonly(dmabuf);

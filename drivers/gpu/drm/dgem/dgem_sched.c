@@ -23,8 +23,8 @@
  * Jobs go through drm_sched to an engine that runs one at a time. The engine's completion signals
  * the job's fence. A job times out when it made no progress for a whole period, however long it
  * takes: the engine is stopped, which signals its fence with -ETIMEDOUT, and the next job starts
- * afresh. An engine runs one job and forgets it when it is stopped, so the scheduler itself need not
- * be stopped and started, which would replace the error: to it, nothing hangs.
+ * afresh. An engine runs one job and forgets it when it is stopped, so the scheduler itself need
+ * not be stopped and started, which would replace the error: to it, nothing hangs.
  *
  * Nothing between arming a job and signalling its fence allocates: the fence is part of the job,
  * and objects are mapped before. Freeing is another matter: dropping an import takes the
@@ -223,6 +223,10 @@ int dgem_sched_init(struct dgem_device *ddev)
  */
 void dgem_sched_fini(struct dgem_device *ddev)
 {
+	/* the last job's reaper may be faster than the worker that freed it */
+	drm_sched_wqueue_stop(&ddev->sched);
+	/* and others may be looking at a fence's names, which are in here */
+	synchronize_rcu();
 	drm_sched_fini(&ddev->sched);
 }
 
