@@ -89,8 +89,9 @@ class Kernel:
         config = f"{self.build}/.config"
         os.makedirs(self.build, exist_ok=True)
         if read(f"{self.build}/wanted.config", default="") != self.wanted:
-            write(f"{self.build}/wanted.config", self.wanted)
-            self.make("-s", "KCONFIG_ALLCONFIG=wanted.config", "allnoconfig")
+            write(f"{self.build}/new.config", self.wanted)
+            self.make("-s", "KCONFIG_ALLCONFIG=new.config", "allnoconfig")
+            os.rename(f"{self.build}/new.config", f"{self.build}/wanted.config")
         have = {name: value for name, (value, _) in options_of(read(config)).items()}
         lost = [(name, value, remark) for name, (value, remark) in self.options.items()
                 if have.get(name, "n") != value]

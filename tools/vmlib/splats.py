@@ -15,7 +15,7 @@ HEADS = re.compile("|".join((
     r"rcu: INFO:", r"soft lockup", r"hard LOCKUP", r"workqueue lockup",
     r"sleeping function called", r"scheduling while atomic", r"refcount_t: ",
     r"list_(add|del) corruption", r"Bad page state", r"bad page map", r"page allocation failure",
-    r"kmemleak: \d+ new suspected", r"cannot create duplicate filename",
+    r"cannot create duplicate filename",
     r"unregister_netdevice", r"[Uu]nregister.*(leak|still|busy|not empty)", r"stack-protector",
     r"Debugfs? .*already (exists|present)", r"slab.*(Poison overwritten|Redzone)",
     r"Objects remaining", r"Memory manager not clean", r"Call Trace:",
@@ -27,16 +27,21 @@ HARMLESS = re.compile("|".join((
 # The fault injectors announce each failure that was asked for with a stack.
 INJECTED = re.compile(r"FAULT_INJECTION: forcing a failure")
 END = re.compile(r"</TASK>|---\[ end trace|={20,}$")
-MOST = 60
+MOST = 200
 
 
-def scan(log, allow=()):
-    """The complaints of a kernel log: a list of (headline, all its lines).
+def scan(log, leaks="", allow=()):
+    """What a kernel log and a report of kmemleak complain of: (headline, all its lines) each.
 
     allow are regular expressions of complaints that the caller provoked; they
     are matched against every line of a complaint.
     """
     allowed = [re.compile(each) for each in allow]
+    return [(head, lines) for head, lines in _complaints(log) + _leaks(leaks)
+            if not any(each.search(line) for each in allowed for line in lines)]
+
+
+def _complaints(log):
     found, current, injected = [], None, False
     for line in log.splitlines():
         if INJECTED.search(line):
@@ -51,5 +56,15 @@ def scan(log, allow=()):
         elif HEADS.search(line) and not HARMLESS.search(line):
             current = (line, [line])
             found.append(current)
-    return [(head, lines) for head, lines in found
-            if not any(each.search(line) for each in allowed for line in lines)]
+    return found
+
+
+def _leaks(report):
+    """One complaint for each place that leaked, however often it did."""
+    places = {}
+    for leak in report.split("unreferenced object")[1:]:
+        trace = leak.partition("backtrace")[2].splitlines()[1:]
+        callers = [line.strip() for line in trace if "alloc" not in line] or ["unknown"]
+        places.setdefault(callers[0], []).append(leak.splitlines())
+    return [(f"kmemleak: {len(leaks)} unreferenced, allocated at {place}", leaks[0])
+            for place, leaks in places.items()]
