@@ -70,7 +70,7 @@ class Apt:
               "".join(f"deb [arch=amd64 signed-by={keyring}] {uri} {suite} main\n"
                       for suite in SUITES))
         write(self.top + "status", "")
-        # Read before the machine's own files, so that proxies still count.
+        # On top of the machine's own settings: its proxies still count.
         settings = {
             "Dir::State": self.top,
             "Dir::State::lists": self.top + "lists",

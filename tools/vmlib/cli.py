@@ -21,7 +21,7 @@ Boots a small virtual machine (QEMU, no KVM needed) with dgem in it.
 
   tools/vm shell --edu                       a prompt; dgem and a DMA engine are there
   tools/vm run -- dmesg                      one command; its status is the tool's
-  tools/vm run --flavour debug -- /dgem/out/check.sh
+  tools/vm run --flavour debug -- modprobe dgem_test
                                              under KASAN, lockdep, DMA-API checks, kmemleak
   tools/vm run --icount 3 --edu -- CMD       virtual time: waiting costs nothing
   tools/vm run --display VGA --screenshot a.png -- CMD
@@ -114,11 +114,13 @@ def _parser():
     command("shell", _guest, "boot and give a prompt (Ctrl-A X ends the machine)",
             kernel, tree, guest, epilog=GUEST).set_defaults(command=None)
     sub = command("run", _guest, "boot, run one command, power off", kernel, tree, guest, epilog=GUEST)
-    sub.add_argument("command", nargs="+", metavar="-- COMMAND", help="the command and its arguments")
+    sub.usage = "tools/vm run [OPTION]... -- COMMAND [ARGUMENT]..."
+    sub.add_argument("command", nargs="+", metavar="COMMAND", help="the command and its arguments")
     command("build", _build, "build a kernel (resumes where it was interrupted)", kernel)
     sub = command("modules", _modules, "build dgem's modules", kernel, tree)
     sub.add_argument("-k", "--keep-going", action="store_true", help="show every file's errors")
-    sub.add_argument("make", nargs="*", metavar="-- MAKE-ARGUMENT", help="such as W=1 or C=1")
+    sub.usage = "tools/vm modules [OPTION]... [-- MAKE-ARGUMENT...]"
+    sub.add_argument("make", nargs="*", metavar="MAKE-ARGUMENT", help="such as W=1 or C=1")
     command("rootfs", _rootfs, "make the guest's file system")
     sub = command("path", _path, "print where something is (made first if need be)", kernel, tree)
     sub.add_argument("what", choices=PATHS)

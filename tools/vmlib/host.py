@@ -3,6 +3,7 @@
 """The programs and headers that the machine itself must have."""
 
 import os
+import platform
 import shutil
 
 from .base import VmError, lock, run, say
@@ -16,10 +17,10 @@ NEEDS = {
         "/usr/include/stdio.h": "libc6-dev",
     },
     "run": {"qemu-system-x86_64": "qemu-system-x86"},
-    "rootfs": {"mke2fs": "e2fsprogs", "xz": "xz-utils", "zstd": "zstd"},
+    "rootfs": {"mke2fs": "e2fsprogs"},
     "user": {
         "gcc": "gcc", "meson": "meson", "ninja": "ninja-build", "pkg-config": "pkg-config",
-        "/usr/include/libdrm/drm.h": "libdrm-dev", "rst2man": "python3-docutils",
+        "/usr/include/libdrm/drm.h": "libdrm-dev",
     },
 }
 
@@ -32,6 +33,8 @@ def _present(what):
 
 def require(*purposes):
     """Install what is missing for the purposes, or say what to install."""
+    if platform.machine() != "x86_64" or not os.path.exists("/etc/debian_version"):
+        raise VmError("this needs Debian on a 64-bit PC (its packages and its compiler)")
     wanted = {what: package for purpose in purposes for what, package in NEEDS[purpose].items()}
     missing = sorted({package for what, package in wanted.items() if not _present(what)})
     if not missing:

@@ -30,6 +30,8 @@ from .base import TOOLS, VmError, read, say, work_directory, write
 
 TIMEOUT, WARNED, PANIC, BROKEN = 124, 123, 126, 125
 SCRATCH_SIZE = 256 << 20
+# What a run leaves in its output directory, beside what the command writes there.
+RESULTS = ("dmesg.txt", "kmemleak.txt", "status.json", "final.png")
 
 
 class Outcome:
@@ -63,6 +65,9 @@ class Machine:
     def run(self):
         """Boot, wait for the end, and judge it."""
         begin = time.monotonic()
+        for name in RESULTS:
+            if os.path.exists(f"{self.out}/{name}"):
+                os.unlink(f"{self.out}/{name}")
         with work_directory() as work:
             self._initramfs(f"{work}/initramfs")
             with open(f"{work}/scratch", "wb") as file:
