@@ -231,6 +231,8 @@ def main():
     """The program; returns its exit status."""
     options = _parser().parse_args()
     base.quiet = options.quiet
+    # mke2fs and depmod are there, which is not in everybody's PATH.
+    os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return options.function(options) or 0

@@ -28,7 +28,7 @@ NEEDS = {
 def _present(what):
     if what.startswith("/"):
         return os.path.exists(what)
-    return shutil.which(what, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin")
+    return shutil.which(what)
 
 
 def require(*purposes):

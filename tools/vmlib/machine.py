@@ -11,6 +11,7 @@ words that guest and host exchange, one line each:
   exit STATUS       the command ended
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -201,7 +202,8 @@ class Machine:
                     stream = sys.stdout.buffer if key.data == "stdout" else sys.stderr.buffer
                     stream.write(data)
                     stream.flush()
-        self._process.wait(timeout=30)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=30)
 
     def _listen(self, data):
         *lines, self._pending = (self._pending + data).split(b"\n")

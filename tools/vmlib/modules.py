@@ -86,7 +86,7 @@ class Modules:
     def _install(self):
         own = self.built()
         stamp = json.dumps([[path, os.stat(path).st_mtime_ns] for path in own])
-        if read(f"{self.root}.stamp", default="") == stamp:
+        if read(f"{self.root}/stamp", default="") == stamp:
             return
         work = f"{self.root}.partial"
         shutil.rmtree(work, ignore_errors=True)
@@ -95,11 +95,10 @@ class Modules:
         os.makedirs(extra)
         for path in own:
             shutil.copy2(path, extra)
-        run(["depmod", "-b", work, self.kernel.release],
-            env=dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"))
+        run(["depmod", "-b", work, self.kernel.release])
+        write(f"{work}/stamp", stamp)
         shutil.rmtree(self.root, ignore_errors=True)
         os.rename(work, self.root)
-        write(f"{self.root}.stamp", stamp)
 
     def built(self):
         """The .ko files of the last build."""

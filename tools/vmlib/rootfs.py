@@ -95,5 +95,4 @@ class RootFs:
         size = int(run(["du", "-sk", "--apparent-size", root]).split()[0])
         files = sum(len(names) + len(folders) for _, folders, names in os.walk(root))
         run(["mke2fs", "-q", "-t", "ext2", "-b", "4096", "-m", "0", "-N", files + 1000,
-             "-E", "root_owner=0:0", "-d", root, image, f"{(size + files * 4) * 11 // 10 + 16384}k"],
-            env=dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"))
+             "-E", "root_owner=0:0", "-d", root, image, f"{(size + files * 4) * 11 // 10 + 16384}k"])
