@@ -53,7 +53,8 @@ KEPT_RUNS = 20
 
 def _parser():
     plain = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="tools/vm", description=INTRODUCTION, formatter_class=plain)
+    parser = argparse.ArgumentParser(prog="tools/vm", description=INTRODUCTION,
+                                     formatter_class=plain)
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
@@ -113,7 +114,8 @@ def _parser():
 
     command("shell", _guest, "boot and give a prompt (Ctrl-A X ends the machine)",
             kernel, tree, guest, epilog=GUEST).set_defaults(command=None)
-    sub = command("run", _guest, "boot, run one command, power off", kernel, tree, guest, epilog=GUEST)
+    sub = command("run", _guest, "boot, run one command, power off", kernel, tree, guest,
+                  epilog=GUEST)
     sub.usage = "tools/vm run [OPTION]... -- COMMAND [ARGUMENT]..."
     sub.add_argument("command", nargs="+", metavar="COMMAND", help="the command and its arguments")
     command("build", _build, "build a kernel (resumes where it was interrupted)", kernel)
@@ -137,8 +139,8 @@ def _parser():
 def _guest(options):
     if options.command is not None and options.timeout is None:
         options.timeout = 600.0
-    debug = options.flavour == "debug"
-    options.leaks = debug and options.command is not None if options.leaks is None else options.leaks
+    if options.leaks is None:
+        options.leaks = options.flavour == "debug" and options.command is not None
     if options.screenshot:
         options.display = options.display or "VGA"
         options.screenshot = os.path.abspath(options.screenshot)
@@ -188,7 +190,8 @@ def _build(options):
 
 
 def _modules(options):
-    modules = Modules(Kernel(options.kernel, options.flavour).ensure(), os.path.abspath(options.tree))
+    kernel = Kernel(options.kernel, options.flavour).ensure()
+    modules = Modules(kernel, os.path.abspath(options.tree))
     print(modules.ensure(options.make, options.keep_going), end="")
     print(modules.folder)
 

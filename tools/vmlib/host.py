@@ -11,8 +11,8 @@ from .base import VmError, lock, run, say
 # What has to be there, by command or by file, and the Debian package it is in.
 NEEDS = {
     "build": {
-        "gcc": "gcc", "make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "xz": "xz-utils",
-        "cpio": "cpio", "depmod": "kmod", "perl": "perl", "python3": "python3",
+        "gcc": "gcc", "make": "make", "flex": "flex", "bison": "bison", "bc": "bc",
+        "xz": "xz-utils", "cpio": "cpio", "depmod": "kmod", "perl": "perl", "python3": "python3",
         "/usr/include/libelf.h": "libelf-dev", "/usr/include/openssl/bio.h": "libssl-dev",
         "/usr/include/stdio.h": "libc6-dev",
     },

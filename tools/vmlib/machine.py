@@ -103,7 +103,8 @@ class Machine:
             for name in ("fstab", "main", "screenshot"):
                 archive.copy(f"guest/{name}", f"{TOOLS}/guest/{name}")
             archive.copy("bin/busybox", f"{self.rootfs.root}/bin/busybox")
-            archive.data("guest/settings", _assignments(settings) + _assignments(exports, "export "))
+            archive.data("guest/settings",
+                         _assignments(settings) + _assignments(exports, "export "))
             command = shlex.join(options.command or [])
             archive.data("guest/command", f"exec {command}\n".encode())
             with self.modules.locked():
@@ -156,7 +157,8 @@ class Machine:
                 "log_buf_len=4M", "rcupdate.rcu_cpu_stall_timeout=120", f"cma={options.cma}"]
         if self.kernel.flavour == "debug":
             # Poisoned slabs keep no stale pointers, in which kmemleak would see references.
-            args += ["slab_debug=P", "kasan_multi_shot", "watchdog_thresh=60", "page_table_check=on"]
+            args += ["slab_debug=P", "kasan_multi_shot", "watchdog_thresh=60",
+                     "page_table_check=on"]
         if options.iommu:
             args += ["intel_iommu=on"]
         return " ".join(args + options.append)
@@ -274,7 +276,8 @@ class Machine:
         if panic:
             outcome.state, outcome.status, outcome.text = "panic", PANIC, panic.group(0)
         elif outcome.state == "died":
-            outcome.text = read(f"{work}/qemu", default="").strip() or "the machine went off by itself"
+            outcome.text = (read(f"{work}/qemu", default="").strip() or
+                            "the machine went off by itself")
         if self.options.screenshot and os.path.exists(f"{self.out}/final.png"):
             shutil.move(f"{self.out}/final.png", self.options.screenshot)
 

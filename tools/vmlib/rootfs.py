@@ -10,7 +10,8 @@ from .apt import Apt
 from .base import cache, digest, fresh_directory, lock, read, run, say, write
 
 PACKAGES = (
-    "base-files", "bash", "busybox-static", "coreutils", "grep", "sed", "mawk", "findutils", "diffutils",
+    "base-files", "bash", "busybox-static", "coreutils", "diffutils", "findutils", "grep", "mawk",
+    "sed",
     "kmod", "mount", "pciutils", "procps", "strace", "util-linux",
     "igt-gpu-tools", "igt-gpu-tools-tests", "libdrm-tests", "v4l-utils",
 )
@@ -94,5 +95,6 @@ class RootFs:
         say("rootfs: image")
         size = int(run(["du", "-sk", "--apparent-size", root]).split()[0])
         files = sum(len(names) + len(folders) for _, folders, names in os.walk(root))
+        room = f"{(size + files * 4) * 11 // 10 + 16384}k"
         run(["mke2fs", "-q", "-t", "ext2", "-b", "4096", "-m", "0", "-N", files + 1000,
-             "-E", "root_owner=0:0", "-d", root, image, f"{(size + files * 4) * 11 // 10 + 16384}k"])
+             "-E", "root_owner=0:0", "-d", root, image, room])

@@ -18,7 +18,7 @@ BAD = {
                "[   13.9] WARNING: possible circular locking dependency detected\n"
                "[   13.9] ------------------------------------------------------\n" + TRACE,
     "kasan": "[   20.5] ==================================================================\n"
-             "[   20.5] BUG: KASAN: slab-out-of-bounds in hello_init+0x475/0x1000 [hello]\n" + TRACE,
+             "[   20.5] BUG: KASAN: slab-out-of-bounds in hello_init+0x475/0x1000\n" + TRACE,
     "dma": "[   21.6] DMA-API:  hello: device driver tries to free DMA memory it has not allocated "
            "[device address=0x0000000001234000] [size=64 bytes]\n" + TRACE,
     "ubsan": "[   31.5] UBSAN: shift-out-of-bounds in hello.c:19:18\n" + TRACE,
