@@ -18,7 +18,7 @@
  * Functionality: command submission
  * Description: A job that cannot be run as told is refused before anything is queued.
  *
- * SUBTEST: %s
+ * SUBTEST: bad-%s
  * Description: Refused with the exact error, and nothing changes.
  *
  * arg[1]:
@@ -562,7 +562,7 @@ int igt_main()
 
 	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
 		igt_describe("Refused with the exact error, and nothing changes.");
-		igt_subtest(tests[i].name) {
+		igt_subtest_f("bad-%s", tests[i].name) {
 			struct drm_dgem_query_stats stats, now;
 			struct dgem_snapshot before;
 
