@@ -88,6 +88,8 @@ struct dgem_device_info {
 	uint32_t max_ops;
 	/** Name of the instance, terminated */
 	char name[32];
+	/** Bytes that all objects together may have, or 0 for no limit */
+	uint64_t quota;
 };
 
 /** struct dgem_engine_info - what dgem_device_get_engine() tells */
@@ -251,7 +253,7 @@ int dgem_syncobj_wait(struct dgem_device *dev, uint32_t handle, uint64_t point,
  *
  * Return: 0; -EINVAL for a size of 0 or above the device's max_size, a kind that cannot be
  * allocated, a cache mode that the kind cannot have; -EOPNOTSUPP for a kind that this device does
- * not have; -ENOMEM.
+ * not have; -ENOSPC for more than the device's quota allows; -ENOMEM.
  */
 int dgem_bo_new(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
 		enum dgem_cache cache, struct dgem_bo **bo);
