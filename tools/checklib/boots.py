@@ -153,14 +153,16 @@ def own_tests():
 
 
 def build():
-    """Everything that the machines need, one thing at a time: each takes all processors."""
+    """What the machines need, one thing at a time, since each takes all processors: its name, its
+    command, and whether there is no point in booting without it."""
+    vm = f"{TOOLS}/vm"
     for kernel in KERNELS:
-        yield f"kernel {kernel}", [f"{TOOLS}/vm", "build", "--kernel", kernel, "--flavour", "debug"]
+        yield f"kernel {kernel}", [vm, "build", "--kernel", kernel, "--flavour", "debug"], True
     for kernel in KERNELS:
-        yield f"modules for {kernel}", [f"{TOOLS}/vm", "modules", "--kernel", kernel, "--flavour",
-                                        "debug"]
-    yield "guest file system", [f"{TOOLS}/vm", "rootfs"]
-    yield "user space", ["make", "-C", TREE, "userspace"]
-    yield "IGT tests", ["sh", "-c", f'root=$({shlex.quote(TOOLS)}/vm -q path rootfs) && make -j2 -C '
-                        f'{shlex.quote(TREE)}/igt-tests '
-                        'LIBIGT="$(echo "$root"/usr/lib/*/libigt.so.0)"']
+        yield (f"modules for {kernel}",
+               [vm, "modules", "--kernel", kernel, "--flavour", "debug"], True)
+    yield "guest file system", [vm, "rootfs"], True
+    yield "user space", ["make", "-C", TREE, "userspace"], False
+    script = (f'root=$({shlex.quote(vm)} -q path rootfs) && make -j2 -C {shlex.quote(TREE)}/igt-tests '
+              'LIBIGT="$(echo "$root"/usr/lib/*/libigt.so.0)"')
+    yield "IGT tests", ["sh", "-c", script], True
