@@ -7,7 +7,7 @@ O	?= out
 VM	:= tools/vm
 USER	:= $(O)/build/userspace
 
-.PHONY: all modules userspace check demo install uninstall clean help
+.PHONY: all modules userspace check demo bench install uninstall clean help
 
 all: modules userspace ## modules for KDIR, and the user space
 
@@ -28,6 +28,9 @@ check: ## every test, in virtual machines
 
 demo: ## a short tour in a virtual machine
 	tools/demo
+
+bench: ## what operations cost, beside other drivers
+	tools/bench
 
 install: all ## install both (DESTDIR and PREFIX are honoured)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))

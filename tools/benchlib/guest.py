@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 The dgem authors
+"""The virtual machines to measure in, and what comes out of them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from vmlib import host
+from vmlib.base import TOOLS, VmError, run, say
+
+RUNS = 2
+PROGRAM = "/dgem/out/build/userspace/bench/dgem_bench"
+
+# One processor, one nanosecond an instruction; addresses that are the same in each run.
+COMMON = ["--icount", "0", "--smp", "1", "--append", "norandmaps", "--timeout", "1800"]
+
+# dgem and its peers in one boot.  CMA for two of the largest buffers: blocks that are freed do not
+# always leave room for the next at once.
+ALL = ["--mem", "2G", "--cma", "576M", "--load", "dgem,vgem"]
+
+# An engine that sees everything through a bounce buffer; those lie below 4 GiB, not below 256 MiB.
+BOUNCE = ["--mem", "2G", "--load", "edu_dma,dgem", "--edu", "--edu-mask", "0xffffffff",
+          "--append", "edu_dma.dma_bits=32", "--append", "swiotlb=force"]
+BOUNCE_MAX = 16
+
+
+def _build(tree):
+    """The program to run in the guest."""
+    say("user space")
+    host.require("user")
+    build = f"{tree}/out/build/userspace"
+    if not os.path.exists(f"{build}/build.ninja"):
+        shutil.rmtree(build, ignore_errors=True)
+        run(["meson", "setup", build, f"{tree}/userspace"])
+    run(["ninja", "-C", build])
+
+
+def _boot(tree, out, machine, arguments):
+    """Rows that one boot gave."""
+    command = [f"{TOOLS}/vm", "-q", "run", "--tree", tree, "--out", out, *COMMON, *machine, "--",
+               PROGRAM, *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise VmError(f"nothing measured ({done.returncode}), see {out}/dmesg.txt")
+    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+
+def measure(tree, out, largest):
+    """Measure everything RUNS times; a list of rows for each."""
+    _build(tree)
+    runs = []
+    for number in range(1, RUNS + 1):
+        say(f"run {number} of {RUNS}: dgem and its peers, 4 KiB to {largest} MiB")
+        sys.stdout.flush()
+        rows = _boot(tree, f"{out}/run{number}", ALL, ["--max", str(largest)])
+        say(f"run {number} of {RUNS}: a bounced engine")
+        rows += _boot(tree, f"{out}/run{number}-bounce", BOUNCE,
+                      ["--bounce", "--max", str(min(largest, BOUNCE_MAX))])
+        runs.append(rows)
+    return runs

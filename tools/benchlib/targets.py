@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 The dgem authors
+"""What the operations shall cost, and how far that is."""
+
+from collections import namedtuple
+
+from .figures import MIB
+
+REACHED, NOT_YET, NOT_THERE = "reached", "not yet", "not there"
+
+Line = namedtuple("Line", "text peer limit cost verdict")
+
+# A target: what it says, the row (op, kind, way, size) of dgem, the most it may cost.  A limit that
+# is a row of a peer (op, peer, kind, way, size) is what that peer costs in the same boot.
+WAYS = (("node", "GEM node"), ("dma-buf-aligned", "dma-buf, aligned"))
+CMA = ("heap-cma", "cma", "dma-buf")
+
+
+def _mapping():
+    for way, name in WAYS:
+        yield f"mmap + touch, contiguous, {name}", ("mmap+touch", "contiguous", way), 40000
+    yield ("mmap + touch, contiguous, dma-buf, any address",
+           ("mmap+touch", "contiguous", "dma-buf"),
+           ("mmap+touch", "heap-system", "pages", "dma-buf"))
+    yield "mmap + touch, pages", ("mmap+touch", "pages", "node"), 50000
+    for way, name in WAYS:
+        yield f"mmap + touch, coherent, {name}", ("mmap+touch", "coherent", way), 230000
+    for way, name in WAYS:
+        yield f"munmap, contiguous, {name}", ("munmap", "contiguous", way), 10000
+    yield "munmap, pages", ("munmap", "pages", "node"), 10000
+    for way in ("node", "dma-buf"):
+        yield (f"fault of one 4 KiB page, {way}", ("fault", "contiguous", way, 4096),
+               ("fault", *CMA, 4096))
+
+
+def _allocation():
+    yield "create + export, pages, pool warm", ("create+export", "pages", "dma-buf"), 50000
+    yield ("create + export, contiguous", ("create+export", "contiguous", "dma-buf"),
+           ("create+export", *CMA))
+    yield "import of a CMA heap's buffer, first", ("import", "heap-cma", "dma-buf"), 20000
+    yield "import of a CMA heap's buffer, again", ("import-again", "heap-cma", "dma-buf"), 4000
+
+
+def _verdict(cost, limit):
+    if cost is None or limit is None:
+        return NOT_THERE
+    return REACHED if cost <= limit else NOT_YET
+
+
+def lines(figures):
+    """Every target as a Line."""
+    found = []
+    for text, row, limit in [*_mapping(), *_allocation()]:
+        cost = figures.cost(row[0], "dgem", *row[1:])
+        if isinstance(limit, tuple):
+            limit = figures.cost(*limit)
+        size = row[3] if len(row) > 3 else 16 * MIB
+        found.append(Line(text, figures.best_peer(row[0], size, _unlike(row[0])), limit, cost,
+                          _verdict(cost, limit)))
+    return found + [_ranged_sync(figures)]
+
+
+def _unlike(op):
+    """Peers whose figure means something else: vgem allocates nothing yet at create."""
+    return ("vgem",) if op == "create+export" else ()
+
+
+def _ranged_sync(figures):
+    """SYNC of one page against SYNC of the whole object."""
+    whole = figures.cost("sync", "dgem", "contiguous, bounced", "node")
+    page = figures.cost("sync-page", "dgem", "contiguous, bounced", "node")
+    limit = whole // 50 if whole else None
+    return Line("SYNC of one page, bounced engine (2 % of the whole)", None, limit, page,
+                _verdict(page, limit))
+
+
+def growth(figures, start=MIB, slack=1.02):
+    """Sentences: which costs a page rise with the size, from start up."""
+    found = []
+    for op in ("mmap+touch", "munmap", "create+export", "import", "import-again"):
+        for peer, kind, way in figures.lines(op):
+            if peer != "dgem":
+                continue
+            line = [point for point in figures.line(op, peer, kind, way) if point[0] >= start]
+            rises = [f"{small[0] // MIB} to {large[0] // MIB} MiB: "
+                     f"{small[1] * 4096 / small[0]:.1f} to {large[1] * 4096 / large[0]:.1f}"
+                     for small, large in zip(line, line[1:])
+                     if large[1] / large[0] > slack * small[1] / small[0]]
+            if rises:
+                found.append(f"{op}, {kind}, {way}: {'; '.join(rises)}")
+    return found
