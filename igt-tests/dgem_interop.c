@@ -77,8 +77,8 @@ static void window(int dmabuf, uint64_t flags)
 }
 
 /*
- * udmabuf maps its pages in the direction of the first window ever, and then synchronizes them in any:
- * DMA-API debugging complains, unless the first window was for both.
+ * udmabuf maps its pages in the direction of the first window ever, and then synchronizes them in
+ * any: DMA-API debugging complains, unless the first window was for both.
  */
 static int udmabuf_alloc(bool write)
 {

@@ -280,7 +280,7 @@ static void *map_guesses(void *data)
 		ptr = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, race->fd, map.offset);
 		if (ptr == MAP_FAILED)
 			continue;
-		/* A mapping holds its object: both pages are there, whatever became of the handle. */
+		/* A mapping holds its object, whatever became of the handle. */
 		ptr[0] = 1;
 		sched_yield();
 		ptr[DGEM_PAGE] = 2;

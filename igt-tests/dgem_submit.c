@@ -209,7 +209,8 @@ static void test_copy_sizes(int fd)
 	pair_init_default(&pair, fd);
 	for (uint64_t size = 64; size <= 8192; size *= 8) {
 		for (int off = -1; off <= 1; off++) {
-			struct drm_dgem_op op = dgem_op_copy(pair.src, 64, pair.dst, 128 * off + 128,
+			struct drm_dgem_op op = dgem_op_copy(pair.src, 64, pair.dst,
+							     128 * off + 128,
 							     size + off * (int64_t)u);
 
 			pair_run(&pair, &op, 1);
@@ -359,7 +360,7 @@ static void test_strides(int fd)
 		submit.op_stride = stride;
 		submit.out_syncs = to_user_pointer(long_sync);
 		submit.out_sync_count = 1;
-		submit.sync_stride = sizeof(sync) + (tails[i] > 4000 ? 4096 - sizeof(sync) : tails[i]);
+		submit.sync_stride = tails[i] > 4000 ? 4096 : sizeof(sync) + tails[i];
 		igt_assert_eq(__dgem_submit(fd, &submit), 0);
 		dgem_wait(fd, sync.handle);
 		syncobj_destroy(fd, sync.handle);
@@ -452,7 +453,7 @@ static const struct {
 	{ "ops-in-order", "Operations see what earlier ones wrote.", test_ops_in_order },
 	{ "ops-many", "A job takes as many operations as promised.", test_ops_many },
 	{ "strides", "Elements may be longer if the rest is zero.", test_strides },
-	{ "jobs-back-to-back", "Jobs queued without waiting run in order.", test_jobs_back_to_back },
+	{ "jobs-back-to-back", "Jobs queued at once run in order.", test_jobs_back_to_back },
 	{ "stats", "The bytes moved are counted to the last one.", test_stats },
 	{ "info-segments", "A contiguous object is one segment.", test_info_segments },
 };

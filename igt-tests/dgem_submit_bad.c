@@ -238,7 +238,8 @@ static void test_range(void)
 	const struct {
 		uint64_t offset, width;
 	} bad[] = {
-		{ 0, SIZE + a }, { a, SIZE }, { SIZE, a }, { SIZE - a, 2 * a }, { SIZE + DGEM_PAGE, a },
+		{ 0, SIZE + a }, { a, SIZE }, { SIZE, a }, { SIZE - a, 2 * a },
+		{ SIZE + DGEM_PAGE, a },
 		{ 0, 1ull << 32 }, { 1ull << 32, a }, { 0, 1ull << 63 }, { 1ull << 63, a },
 		{ 1ull << 63, 1ull << 63 }, { -a, a }, { -a, 2 * a }, { 64, -64ull },
 		{ -64ull, 64 }, { -64ull, 128 }, { DGEM_PAGE, -DGEM_PAGE }, { 0, -a },
@@ -463,7 +464,8 @@ static void test_sync_tail(void)
 
 static void test_sync_flags(void)
 {
-	struct drm_dgem_syncobj sync = { .handle = syncobj_create(fd, DRM_SYNCOBJ_CREATE_SIGNALED) };
+	uint32_t syncobj = syncobj_create(fd, DRM_SYNCOBJ_CREATE_SIGNALED);
+	struct drm_dgem_syncobj sync = { .handle = syncobj };
 	struct drm_dgem_op op = good_op();
 
 	for (int i = 0; i < 64; i++) {

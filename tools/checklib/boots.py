@@ -26,11 +26,11 @@ class Boot:
         self.name, self.options, self.steps, self.limit = name, options, steps, limit
 
 
-# With edu, waiting for the device costs nothing: virtual time skips it (--icount), on one processor.
-# The others run in real time on two processors, which is what the races need. edu32 has an edu that
-# reaches all memory, so that imports from anywhere can be copied. dumb_buffer@create-clear has two
-# threads that share the largest power of two that can be had: without some room above it, one of them
-# finds contiguous memory fragmented.
+# With edu, waiting for the device costs nothing: virtual time skips it (--icount), on one CPU. The
+# others run in real time on two, which is what the races need. edu32 has an edu that reaches all
+# memory, so that imports from anywhere can be copied. dumb_buffer@create-clear has two threads that
+# share the largest power of two that can be had: without some room above it, one of them finds
+# contiguous memory fragmented.
 ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma"]
 BOOTS = (
     Boot("edu", ICOUNT, ["dmatest", "load", "kunit", "igt", "library", "unload"], 1200),
@@ -147,8 +147,9 @@ class Run:
 
 def own_tests():
     """The judge's own tests; they run before it judges."""
-    done = subprocess.run([sys.executable, "-B", "-m", "unittest", "checklib.test_results"], cwd=TOOLS,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run([sys.executable, "-B", "-m", "unittest", "checklib.test_results"],
+                          cwd=TOOLS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False)
     return [Result("unittest", PASS if done.returncode == 0 else FAIL, done.stdout[-2000:])]
 
 
@@ -163,6 +164,7 @@ def build():
                [vm, "modules", "--kernel", kernel, "--flavour", "debug"], True)
     yield "guest file system", [vm, "rootfs"], True
     yield "user space", ["make", "-C", TREE, "userspace"], False
-    script = (f'root=$({shlex.quote(vm)} -q path rootfs) && make -j2 -C {shlex.quote(TREE)}/igt-tests '
+    script = (f"root=$({shlex.quote(vm)} -q path rootfs) && "
+              f"make -j2 -C {shlex.quote(TREE)}/igt-tests "
               'LIBIGT="$(echo "$root"/usr/lib/*/libigt.so.0)"')
     yield "IGT tests", ["sh", "-c", script], True

@@ -124,7 +124,8 @@ class Rest(unittest.TestCase):
             self.assertEqual(results.dmatest(text, 100)[0].verdict, FAIL, text)
 
     def test_skips(self):
-        found = [results.Result("a", SKIP, "x"), results.Result("b", SKIP), results.Result("c", PASS)]
+        found = [results.Result("a", SKIP, "x"), results.Result("b", SKIP),
+                 results.Result("c", PASS)]
         results.judge_skips("g", found, results.rules("# no\n\ng/a$\tit may\n"))
         self.assertEqual([result.verdict for result in found], [SKIP, FAIL, PASS])
         self.assertEqual(found[0].text, "it may (x)")
