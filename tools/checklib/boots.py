@@ -147,8 +147,8 @@ class Run:
 
 def own_tests():
     """The judge's own tests; they run before it judges."""
-    done = subprocess.run([sys.executable, "-B", "-m", "unittest", "checklib.test_results"],
-                          cwd=TOOLS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    modules = ["checklib.test_results", "vmlib.test_splats"]
+    done = subprocess.run([sys.executable, "-B", "-m", "unittest", *modules], cwd=TOOLS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           check=False)
     return [Result("unittest", PASS if done.returncode == 0 else FAIL, done.stdout[-2000:])]
 
