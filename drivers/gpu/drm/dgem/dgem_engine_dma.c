@@ -267,7 +267,7 @@ static void dgem_dma_abort(struct dgem_engine_dma *dma, int error)
 static void dgem_dma_feed(struct dgem_engine_dma *dma)
 {
 	struct dgem_engine_job *job, *over = NULL;
-	bool room = true, more = true;
+	bool room = true, more;
 	unsigned long flags;
 	int error;
 
