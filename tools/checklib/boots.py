@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 
 from vmlib.base import TOOLS, TREE, read
 
@@ -16,6 +17,8 @@ from . import results
 from .results import FAIL, PASS, Result
 
 DMATEST_ITERATIONS = 100
+# The longest that a machine is silent: to boot, or to look for leaks, while others are busy.
+SILENCE = 300
 KERNELS = ("6.12", "newest")
 
 
@@ -52,6 +55,7 @@ class Run:
         self.out = os.path.join(out, self.name)
         self.progress = "waits for a processor"
         self.status = {}
+        self._process, self._heard = None, 0.0
 
     def command(self):
         """The tools/vm command that runs it; useful to repeat it by hand."""
@@ -68,13 +72,24 @@ class Run:
             log.flush()
             with subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                   stderr=log, text=True, errors="replace") as process:
+                self._process, self._heard = process, time.monotonic()
                 for line in process.stdout:
+                    self._heard = time.monotonic()
                     log.write(line)
-                    found = re.match(r"step (.*)|\[(\d+/\d+)\] (.*)", line.strip())
+                    found = re.search(r"^step (.*)|\[(\d+/\d+)\] (\w+)", line)
                     if found:
-                        self.progress = found.group(1) or f"{found.group(2)} {found.group(3)[:40]}"
+                        self.progress = found.group(1) or f"{found.group(3)} ({found.group(2)})"
         self.status = json.loads(read(f"{self.out}/status.json", default="{}"))
-        self.progress = f"{self.status.get('state', 'did not run')}"
+        self.progress = self.status.get("state", "was stopped")
+
+    def busy(self):
+        """Whether its machine is running."""
+        return self._process is not None and self._process.poll() is None
+
+    def watch(self):
+        """Stop a machine that said nothing for so long that it must hang."""
+        if self.busy() and time.monotonic() - self._heard > SILENCE:
+            self._process.terminate()
 
     def _file(self, name):
         return read(f"{self.out}/{name}", default="")
@@ -93,7 +108,8 @@ class Run:
 
     def _machine(self):
         """The machine itself: that it came to its end, and without a complaint of the kernel."""
-        state, status = self.status.get("state", "did not run"), self.status.get("status")
+        state = self.status.get("state", "did not run, or was stopped")
+        status = self.status.get("status")
         verdicts = []
         if state == "exit" and status == 0 and self._file("finished"):
             verdicts.append(Result("finished", PASS))
