@@ -299,9 +299,10 @@ static void test_re_export(int fd, const struct exporter *exporter)
 	again = dgem_export(fd, handle);
 	igt_assert_eq_u32(import(fd, again), handle);
 	check_dmabuf(again, 0, SIZE, 1);
-	dgem_check_object(other, import(other, again), SIZE, 1);
 	gem_close(fd, handle);
 	check_dmabuf(again, 0, SIZE, 1);
+	/* One import at a time: DMA-API debugging dislikes a device that maps memory twice. */
+	dgem_check_object(other, import(other, again), SIZE, 1);
 	close(other);
 	close(again);
 }

@@ -496,8 +496,9 @@ static int count_fds(void)
 
 /*
  * Pages that were freed a moment ago wait in per-CPU lists and are missing in CmaFree. A contiguous
- * allocation drains those lists, so one is made first; it also tells the next free handle. Reading
- * stat_refresh folds the per-CPU counters.
+ * allocation drains those lists, so one is made first, and given back only when CmaFree was read: its
+ * own pages would wait there, too. It also tells the next free handle. Reading stat_refresh folds the
+ * per-CPU counters.
  */
 static void take_snapshot(int fd, struct dgem_snapshot *snapshot)
 {
@@ -506,7 +507,6 @@ static void take_snapshot(int fd, struct dgem_snapshot *snapshot)
 	int refresh;
 
 	snapshot->next_handle = dgem_create_contiguous(fd, 2 * DGEM_PAGE);
-	gem_close(fd, snapshot->next_handle);
 	refresh = open("/proc/sys/vm/stat_refresh", O_RDONLY | O_CLOEXEC);
 	if (refresh >= 0) {
 		if (read(refresh, scratch, sizeof(scratch)) < 0)
@@ -514,6 +514,7 @@ static void take_snapshot(int fd, struct dgem_snapshot *snapshot)
 		close(refresh);
 	}
 	snapshot->cma_free = dgem_meminfo("CmaFree");
+	gem_close(fd, snapshot->next_handle);
 	dgem_query_stats(fd, &stats);
 	snapshot->objects = stats.objects;
 	snapshot->bytes = stats.bytes;
