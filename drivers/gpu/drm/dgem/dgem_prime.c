@@ -35,8 +35,10 @@
  *   neither begun to be accessed for writing nor handed to another file as a writable object.
  *
  * Imports are attached and mapped for the engine's device at once and for good, by DRM's helper;
- * importers without invalidate_mappings pin the memory of exporters that could move it. Our own
- * dma-bufs are recognised by their operations and give the object itself.
+ * importers without invalidate_mappings pin the memory of exporters that could move it. An engine
+ * that does not reach all of the machine's memory imports nothing: where a buffer lies is known
+ * only when it is mapped, and then it is bounced, into a copy that the exporter never sees, or the
+ * DMA API warns. Our own dma-bufs are recognised by their operations and give the object itself.
  *
  * begin and end run without, map and vmap with the reservation lock.
  */
@@ -168,28 +170,15 @@ struct drm_gem_object *dgem_prime_import(struct drm_device *drm, struct dma_buf 
 
 	if (!drm_dev_enter(drm, &idx))
 		return ERR_PTR(-ENODEV);
-	gem = drm_gem_prime_import_dev(drm, dmabuf, ddev->engine->dev);
+	if (dma_addressing_limited(ddev->engine->dev)) {
+		drm_dbg_prime(drm, "%s may not reach a dma-buf of %s\n",
+			      dev_name(ddev->engine->dev), dmabuf->exp_name);
+		gem = ERR_PTR(-EOPNOTSUPP);
+	} else {
+		gem = drm_gem_prime_import_dev(drm, dmabuf, ddev->engine->dev);
+	}
 	drm_dev_exit(idx);
 	return gem;
-}
-
-/*
- * An engine that has to be bounced for would work on a copy that the exporter never sees. Of a
- * device that does not snoop, dma_need_sync() is true for any address: if its reach is limited,
- * too, nothing tells a bounced address from another, and all imports are refused.
- */
-static bool dgem_import_bounced(struct device *dev, struct sg_table *sgt)
-{
-	struct scatterlist *sg;
-	int i;
-
-	if (dma_max_mapping_size(dev) == SIZE_MAX)
-		return false;
-
-	for_each_sgtable_dma_sg(sgt, sg, i)
-		if (dma_need_sync(dev, sg_dma_address(sg)))
-			return true;
-	return false;
 }
 
 /**
@@ -214,11 +203,6 @@ struct drm_gem_object *dgem_prime_import_sg_table(struct drm_device *drm,
 	ret = dgem_sgt_check(sgt, dmabuf->size, ddev->engine->copy_align);
 	if (ret)
 		return ERR_PTR(ret);
-	if (dgem_import_bounced(attach->dev, sgt)) {
-		drm_dbg_prime(drm, "%s does not reach a dma-buf of %s\n", dev_name(attach->dev),
-			      dmabuf->exp_name);
-		return ERR_PTR(-EOPNOTSUPP);
-	}
 
 	obj = dgem_gem_new(ddev, &dgem_mem_import, dmabuf->size);
 	if (IS_ERR(obj))
