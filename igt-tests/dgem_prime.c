@@ -51,6 +51,9 @@
  * SUBTEST: read-only-import
  * Description: Nobody gets to write by importing a dma-buf that is for reading.
  *
+ * SUBTEST: import-reach
+ * Description: An engine imports just if it reaches all of the machine's memory.
+ *
  * SUBTEST: size
  * Description: Seeking to the end tells the size.
  *
@@ -250,6 +253,45 @@ static void test_read_only(int fd)
 	munmap(ptr, SIZE);
 	close(dmabuf);
 	gem_close(fd, handle);
+}
+
+static uint64_t last_byte_of_memory(void)
+{
+	FILE *iomem = fopen("/proc/iomem", "r");
+	unsigned long long first, last, top = 0;
+	char line[256];
+
+	igt_assert(iomem);
+	while (fgets(line, sizeof(line), iomem))
+		if (strstr(line, "System RAM") && sscanf(line, " %llx-%llx", &first, &last) == 2)
+			top = last;
+	fclose(iomem);
+	igt_require_f(top, "only root learns where memory is\n");
+	return top;
+}
+
+/* Elsewhere the kernel would warn, or copy behind the exporter's back. */
+static void test_import_reach(int fd)
+{
+	struct drm_mode_create_dumb dumb = { .width = DGEM_PAGE / 4, .height = 1, .bpp = 32 };
+	int vgem = dgem_open_other("vgem"), dmabuf, err;
+	struct drm_dgem_query_engine engine;
+	uint32_t handle;
+
+	do_ioctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
+	dmabuf = __dgem_export(vgem, dumb.handle, DRM_CLOEXEC | DRM_RDWR);
+	igt_assert_fd(dmabuf);
+	close(vgem);
+
+	dgem_query_engine(fd, &engine);
+	err = __dgem_import(fd, dmabuf, &handle);
+	if (engine.dma_mask < last_byte_of_memory()) {
+		igt_assert_eq(err, -EOPNOTSUPP);
+	} else {
+		igt_assert_eq(err, 0);
+		gem_close(fd, handle);
+	}
+	close(dmabuf);
 }
 
 /* Refused, or without permission to write: both are safe. */
@@ -462,6 +504,7 @@ static const struct {
 	{ "mmap-count", "Mappings of a dma-buf count as the object's.", test_mmap_count },
 	{ "read-only", "What is for reading cannot be mapped for writing.", test_read_only },
 	{ "read-only-import", "Nobody gets to write by importing.", test_read_only_import },
+	{ "import-reach", "Memory out of the engine's reach is refused.", test_import_reach },
 	{ "size", "Seeking to the end tells the size.", test_size },
 	{ "cpu-access", "DMA_BUF_IOCTL_SYNC opens and closes windows.", test_cpu_access },
 	{ "close-order", "References may be closed in any order.", test_close_order },
