@@ -40,7 +40,7 @@ BOOTS = (
          ["dmatest", "load", "kunit", "igt -dgem_interop", "unload"], 1200),
     Boot("cpu", ["--smp", "2", "--load", ""],
          ["load engine=cpu", "igt", "library", "unload"], 1200),
-    Boot("upstream", ["--icount", "1", "--smp", "1", "--load", "", "--cma", "124M@0-256M"],
+    Boot("upstream", ["--icount", "0", "--smp", "1", "--load", "", "--cma", "124M@0-256M"],
          ["load engine=cpu", "upstream", "unload"], 1200),
     Boot("edu32", ICOUNT + ["--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32"],
          ["load", "igt dgem_interop", "library", "unload"], 600),
