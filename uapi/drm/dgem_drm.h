@@ -53,6 +53,37 @@ enum drm_dgem_kind {
 	 * -EINVAL, use DRM_IOCTL_PRIME_FD_TO_HANDLE.
 	 */
 	DRM_DGEM_KIND_IMPORT = 2,
+	/**
+	 * @DRM_DGEM_KIND_NONCONTIGUOUS: cached memory that is one segment for the instance's own
+	 * device but need not be contiguous: behind an IOMMU that is a run of I/O addresses over
+	 * scattered pages. The CPU needs SYNC around its accesses.
+	 */
+	DRM_DGEM_KIND_NONCONTIGUOUS = 3,
+	/**
+	 * @DRM_DGEM_KIND_PAGES: cached memory in blocks of pages, the largest that are free. The
+	 * device sees a scatterlist; the CPU needs SYNC around its accesses.
+	 */
+	DRM_DGEM_KIND_PAGES = 4,
+	/**
+	 * @DRM_DGEM_KIND_VMALLOC: single pages that are contiguous for the kernel alone, however
+	 * many. The device sees a scatterlist; the CPU needs SYNC around its accesses.
+	 */
+	DRM_DGEM_KIND_VMALLOC = 5,
+	/**
+	 * @DRM_DGEM_KIND_RESERVED: contiguous memory out of the pool that was set aside for the
+	 * instance, if there is one
+	 */
+	DRM_DGEM_KIND_RESERVED = 6,
+	/**
+	 * @DRM_DGEM_KIND_IO: registers or memory of a device: a part of one of its BARs. Needs
+	 * CAP_SYS_RAWIO (-EPERM).
+	 */
+	DRM_DGEM_KIND_IO = 7,
+	/**
+	 * @DRM_DGEM_KIND_USER: memory of the caller's own, pinned as long as the object lives. It
+	 * can be neither mapped nor exported.
+	 */
+	DRM_DGEM_KIND_USER = 8,
 };
 
 /**
@@ -188,11 +219,12 @@ struct drm_dgem_query_stats {
 /**
  * struct drm_dgem_create - make an object
  *
- * The memory is zero, to the end of its last page.
+ * Memory that the kernel allocates is zero, to the end of its last page.
  *
- * Errors: -EINVAL for an unknown kind, cache mode or flag, a cache mode that the kind cannot have,
- * a @size of zero or above &drm_dgem_query_device.max_size; -EOPNOTSUPP for a kind that this
- * instance does not have; -ENOSPC if the instance's quota does not allow for it; -ENOMEM.
+ * Errors: -EINVAL for an unknown kind, cache mode or flag, a cache mode or flag that the kind
+ * cannot have, a @size of zero or above &drm_dgem_query_device.max_size, a member that the kind
+ * does not use and is not zero; -EOPNOTSUPP for a kind that this instance does not have; -ENOSPC if
+ * a quota does not allow for it; -ENOMEM.
  */
 struct drm_dgem_create {
 	/** @size: in: bytes wanted; out: bytes given, a multiple of the page size */
@@ -201,10 +233,27 @@ struct drm_dgem_create {
 	__u32 kind;
 	/** @cache: in: one of &enum drm_dgem_cache */
 	__u32 cache;
-	/** @flags: in: must be zero */
+	/** @flags: in: DRM_DGEM_CREATE_* */
 	__u32 flags;
 	/** @handle: out: the object's handle, owned by this file until DRM_IOCTL_GEM_CLOSE */
 	__u32 handle;
+	/**
+	 * @source: in: where memory comes from that exists already, else zero. IO: the first byte
+	 * within the window. USER: user pointer to @source_count elements of &struct
+	 * drm_dgem_range.
+	 */
+	__u64 source;
+	/** @source_count: in: USER: number of ranges, else zero */
+	__u32 source_count;
+	/**
+	 * @source_stride: in: USER: bytes an element, sizeof(struct drm_dgem_range) to 4096, a
+	 * multiple of 8; else zero
+	 */
+	__u32 source_stride;
+	/** @window: in: IO: number of the BAR, else zero */
+	__u32 window;
+	/** @pad: must be zero */
+	__u32 pad;
 };
 
 /** DRM_DGEM_CAP_MMAP - the object can be mapped into user space */

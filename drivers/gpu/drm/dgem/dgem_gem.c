@@ -43,18 +43,24 @@ static const struct dgem_mem_ops * const dgem_mem_kinds[] = {
 	&dgem_mem_import,
 };
 
+static bool dgem_gem_offered(struct dgem_device *ddev, const struct dgem_mem_ops *ops)
+{
+	return ops->alloc && (!ops->offered || ops->offered(ddev));
+}
+
 /**
  * dgem_gem_kinds - the kinds that user space can create
+ * @ddev: the instance
  *
  * Return: bits (1 << kind).
  */
-u64 dgem_gem_kinds(void)
+u64 dgem_gem_kinds(struct dgem_device *ddev)
 {
 	u64 kinds = 0;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(dgem_mem_kinds); i++)
-		if (dgem_mem_kinds[i]->alloc)
+		if (dgem_gem_offered(ddev, dgem_mem_kinds[i]))
 			kinds |= BIT_ULL(dgem_mem_kinds[i]->kind);
 	return kinds;
 }
@@ -163,25 +169,39 @@ static const struct dgem_mem_ops *dgem_gem_kind(u32 kind)
 	return NULL;
 }
 
+static int dgem_gem_check(struct dgem_device *ddev, const struct dgem_mem_ops *ops,
+			  const struct drm_dgem_create *args)
+{
+	if (!ops || args->pad)
+		return -EINVAL;
+	if (args->cache >= BITS_PER_TYPE(ops->caches) || !(ops->caches & BIT(args->cache)))
+		return -EINVAL;
+	if (args->flags & ~ops->flags)
+		return -EINVAL;
+	if (!ops->takes_source &&
+	    (args->source || args->source_count || args->source_stride || args->window))
+		return -EINVAL;
+	return dgem_gem_offered(ddev, ops) ? 0 : -EOPNOTSUPP;
+}
+
 /**
  * dgem_gem_create - make an object
  * @ddev: its instance
- * @kind: &enum drm_dgem_kind
- * @cache: &enum drm_dgem_cache
- * @size: bytes, any number
+ * @args: what is wanted; the handle is not looked at
  *
- * Return: the object with one reference, or -EINVAL, -ENOSPC (the quota) or -ENOMEM.
+ * Return: the object with one reference, or an error pointer, see &struct drm_dgem_create.
  */
-struct dgem_object *dgem_gem_create(struct dgem_device *ddev, u32 kind, u32 cache, u64 size)
+struct dgem_object *dgem_gem_create(struct dgem_device *ddev, const struct drm_dgem_create *args)
 {
-	const struct dgem_mem_ops *ops = dgem_gem_kind(kind);
+	const struct dgem_mem_ops *ops = dgem_gem_kind(args->kind);
 	struct dgem_object *obj;
 	size_t bytes;
 	int ret;
 
-	if (!ops || cache >= BITS_PER_TYPE(ops->caches) || !(ops->caches & BIT(cache)))
-		return ERR_PTR(-EINVAL);
-	ret = dgem_size_round(size, DGEM_MAX_SIZE, &bytes);
+	ret = dgem_gem_check(ddev, ops, args);
+	if (ret)
+		return ERR_PTR(ret);
+	ret = dgem_size_round(args->size, DGEM_MAX_SIZE, &bytes);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -193,9 +213,10 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, u32 kind, u32 cach
 		ret = PTR_ERR(obj);
 		goto err_uncharge;
 	}
-	obj->cache_asked = cache;
+	obj->cache_asked = args->cache;
+	obj->flags = args->flags;
 
-	ret = ops->alloc(obj);
+	ret = ops->alloc(obj, args);
 	if (ret)
 		goto err_abort;
 	ret = dgem_gem_publish(obj);

@@ -16,6 +16,7 @@ struct dgem_device;
 struct dgem_mapping;
 struct dgem_mem_ops;
 struct dma_buf;
+struct drm_dgem_create;
 struct iosys_map;
 struct page;
 
@@ -33,6 +34,8 @@ struct dgem_object {
 	u32 cache_asked;
 	/** @cache_granted: &enum drm_dgem_cache, as user mappings have it */
 	u32 cache_granted;
+	/** @flags: DRM_DGEM_CREATE_*, as asked for */
+	u32 flags;
 	/** @readonly: nobody may write: an import of a read-only dma-buf */
 	bool readonly;
 
@@ -42,6 +45,9 @@ struct dgem_object {
 	void *vaddr;
 	/** @dma: DMA address for the instance's own device */
 	dma_addr_t dma;
+
+	/** @mem: what else the memory kind keeps of the object */
+	void *mem;
 
 	/** @dmabuf: the dma-buf imported, with a reference, or NULL */
 	struct dma_buf *dmabuf;
@@ -73,9 +79,9 @@ struct dgem_object *dgem_gem_new(struct dgem_device *ddev, const struct dgem_mem
 				 size_t size);
 void dgem_gem_abort(struct dgem_object *obj);
 int dgem_gem_publish(struct dgem_object *obj);
-struct dgem_object *dgem_gem_create(struct dgem_device *ddev, u32 kind, u32 cache, u64 size);
+struct dgem_object *dgem_gem_create(struct dgem_device *ddev, const struct drm_dgem_create *args);
 void dgem_gem_free(struct drm_gem_object *gem);
-u64 dgem_gem_kinds(void);
+u64 dgem_gem_kinds(struct dgem_device *ddev);
 u64 dgem_gem_max_size(void);
 u32 dgem_gem_caps(const struct dgem_object *obj);
 int dgem_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map);

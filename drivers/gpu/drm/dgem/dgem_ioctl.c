@@ -85,7 +85,7 @@ union dgem_answer {
 
 static u32 dgem_query_device(struct dgem_device *ddev, struct drm_dgem_query_device *answer)
 {
-	answer->kinds = dgem_gem_kinds();
+	answer->kinds = dgem_gem_kinds(ddev);
 	answer->max_size = dgem_gem_max_size();
 	answer->page_size = PAGE_SIZE;
 	answer->max_ops = DGEM_MAX_OPS;
@@ -183,12 +183,10 @@ int dgem_ioctl_create(struct drm_device *drm, void *data, struct drm_file *file)
 	struct dgem_object *obj;
 	int idx, ret;
 
-	if (args->flags)
-		return -EINVAL;
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
 
-	obj = dgem_gem_create(to_dgem_device(drm), args->kind, args->cache, args->size);
+	obj = dgem_gem_create(to_dgem_device(drm), args);
 	if (IS_ERR(obj)) {
 		ret = PTR_ERR(obj);
 		goto out_exit;

@@ -52,7 +52,10 @@ struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device 
 		goto err_free;
 	}
 
-	ret = dma_map_sgtable(dev, map->sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
+	if (obj->ops->map)
+		ret = obj->ops->map(obj, dev, map->sgt, dir);
+	else
+		ret = dma_map_sgtable(dev, map->sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
 	if (ret)
 		goto err_table;
 
@@ -80,7 +83,10 @@ void dgem_mapping_destroy(struct dgem_object *obj, struct dgem_mapping *map)
 	list_del(&map->node);
 	mutex_unlock(&obj->maps_lock);
 
-	dma_unmap_sgtable(map->dev, map->sgt, map->dir, DMA_ATTR_SKIP_CPU_SYNC);
+	if (obj->ops->unmap)
+		obj->ops->unmap(obj, map->dev, map->sgt, map->dir);
+	else
+		dma_unmap_sgtable(map->dev, map->sgt, map->dir, DMA_ATTR_SKIP_CPU_SYNC);
 	sg_free_table(map->sgt);
 	kfree(map->sgt);
 	kfree(map);

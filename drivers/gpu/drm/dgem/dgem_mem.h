@@ -9,7 +9,9 @@
 #include <linux/types.h>
 
 struct device;
+struct dgem_device;
 struct dgem_object;
+struct drm_dgem_create;
 struct iosys_map;
 struct sg_table;
 struct vm_area_struct;
@@ -29,13 +31,22 @@ struct dgem_mem_ops {
 	u32 caps;
 	/** @caches: bits (1 << cache) of the &enum drm_dgem_cache that may be asked for */
 	u32 caches;
+	/** @flags: DRM_DGEM_CREATE_* that may be asked for */
+	u32 flags;
+	/**
+	 * @takes_source: memory comes from &drm_dgem_create.source, which other kinds have to leave
+	 * alone
+	 */
+	bool takes_source;
 
+	/** @offered: does the instance have this kind? Optional: yes */
+	bool (*offered)(struct dgem_device *ddev);
 	/**
 	 * @alloc: allocate &drm_gem_object.size bytes of zeroed memory, clean for a device, in the
 	 * cache mode &dgem_object.cache_asked, and set &dgem_object.cache_granted. NULL: user
-	 * space can't create this kind. Returns 0 or -ENOMEM.
+	 * space can't create this kind. Returns 0 or -ENOMEM, or what is wrong with the source.
 	 */
-	int (*alloc)(struct dgem_object *obj);
+	int (*alloc)(struct dgem_object *obj, const struct drm_dgem_create *args);
 	/** @free: give back what the object holds */
 	void (*free)(struct dgem_object *obj);
 	/**
@@ -43,6 +54,15 @@ struct dgem_mem_ops {
 	 * sg_free_table() and kfree(). NULL: there is no memory of ours to map.
 	 */
 	struct sg_table *(*get_sgt)(struct dgem_object *obj, struct device *dev);
+	/**
+	 * @map: map a table made by @get_sgt for @dev; @unmap undoes it. Both or none; without
+	 * them it is dma_map_sgtable(), which wants struct pages.
+	 */
+	int (*map)(struct dgem_object *obj, struct device *dev, struct sg_table *sgt,
+		   enum dma_data_direction dir);
+	/** @unmap: undo @map */
+	void (*unmap)(struct dgem_object *obj, struct device *dev, struct sg_table *sgt,
+		      enum dma_data_direction dir);
 	/** @reaches: 0, or the error that keeps @dev from the memory; optional */
 	int (*reaches)(struct dgem_object *obj, struct device *dev);
 	/** @pfn: page frame of page @page of the object and, in @run, how many follow on */

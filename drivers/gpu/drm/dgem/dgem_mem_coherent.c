@@ -47,7 +47,7 @@ static u32 dgem_coherent_granted(const struct dgem_object *obj)
 	return DRM_DGEM_CACHE_UNCACHED;
 }
 
-static int dgem_coherent_alloc(struct dgem_object *obj)
+static int dgem_coherent_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
 	struct device *dev = obj->base.dev->dev;
 	struct sg_table sgt;

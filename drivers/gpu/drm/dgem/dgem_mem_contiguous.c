@@ -25,7 +25,7 @@
  * before anybody has a handle for it.
  */
 
-static int dgem_contiguous_alloc(struct dgem_object *obj)
+static int dgem_contiguous_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
 	struct device *dev = obj->base.dev->dev;
 
