@@ -185,10 +185,7 @@ static void test_kill_waiting(int fd)
 	test_abandon(fd, true, true);
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(int fd);
-} tests[] = {
+static const struct dgem_test tests[] = {
 	{ "objects-stay", "The objects of a queued job live until it is done.", test_objects_stay },
 	{ "close-file-running", "Closing a file with running jobs is safe.", test_close_running },
 	{ "close-file-waiting", "Closing a file with waiting jobs is safe.", test_close_waiting },
@@ -203,16 +200,7 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		igt_describe(tests[i].describe);
-		igt_subtest(tests[i].name) {
-			struct dgem_snapshot before;
-
-			dgem_snapshot(fd, &before);
-			tests[i].test(fd);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture()
 		close(fd);

@@ -145,10 +145,7 @@ static void test_bad_handle(int fd)
 	}
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(int fd);
-} tests[] = {
+static const struct dgem_test tests[] = {
 	{ "create", "Pitch and size hold the picture.", test_create },
 	{ "is-object", "A dumb buffer's handle works with every ioctl.", test_is_object },
 	{ "render-node", "Render nodes have no dumb buffers.", test_render_node },
@@ -163,16 +160,7 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open_primary();
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		igt_describe(tests[i].describe);
-		igt_subtest(tests[i].name) {
-			struct dgem_snapshot before;
-
-			dgem_snapshot(fd, &before);
-			tests[i].test(fd);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture()
 		close(fd);

@@ -449,10 +449,7 @@ static void test_no_implicit(int fd)
 	scene_fini(&scene);
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(int fd);
-} tests[] = {
+static const struct dgem_test tests[] = {
 	{ "out-binary", "A syncobj is signalled when the copy is done.", test_out_binary },
 	{ "out-timeline", "Points are signalled by their jobs.", test_out_timeline },
 	{ "out-many", "One job signals several syncobjs.", test_out_many },
@@ -476,16 +473,7 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		igt_describe(tests[i].describe);
-		igt_subtest(tests[i].name) {
-			struct dgem_snapshot before;
-
-			dgem_snapshot(fd, &before);
-			tests[i].test(fd);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture()
 		close(fd);

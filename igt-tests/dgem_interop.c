@@ -380,9 +380,12 @@ static const struct {
 	{ "read-only", "What is for reading is only read.", test_read_only, true },
 };
 
+static const struct dgem_kind_test kind_tests[] = {
+	{ "export-to-vgem", "Another DRM driver imports an object.", test_export_to_vgem },
+};
+
 int igt_main()
 {
-	const struct dgem_kind *kind;
 	int fd = -1;
 
 	igt_fixture()
@@ -403,16 +406,7 @@ int igt_main()
 		}
 	}
 
-	for_each_dgem_kind(kind) {
-		igt_describe("Another DRM driver imports an object and gives it back.");
-		igt_subtest_f("export-to-vgem-%s", kind->name) {
-			struct dgem_snapshot before;
-
-			dgem_snapshot(fd, &before);
-			test_export_to_vgem(fd, kind);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_EXPORT);
 
 	igt_fixture()
 		close(fd);

@@ -335,10 +335,7 @@ static void test_alignment(int fd)
 	gem_close(fd, handle);
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(int fd, const struct dgem_kind *kind);
-} tests[] = {
+static const struct dgem_kind_test tests[] = {
 	{ "pages", "Every page can be touched, in any order, and is shared.", test_pages },
 	{ "past-end", "A mapping that reaches past the object is refused.", test_past_end },
 	{ "private", "Copy-on-write mappings are refused, read-only ones too.", test_private },
@@ -351,19 +348,12 @@ static const struct {
 
 int igt_main()
 {
-	const struct dgem_kind *kind;
 	int fd = -1;
 
 	igt_fixture()
 		fd = dgem_open();
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		for_each_dgem_kind(kind) {
-			igt_describe(tests[i].describe);
-			igt_subtest_f("%s-%s", tests[i].name, kind->name)
-				tests[i].test(fd, kind);
-		}
-	}
+	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP);
 
 	igt_describe("There is no offset for a handle that does not exist.");
 	igt_subtest("bad-handle")

@@ -333,7 +333,7 @@ static void test_size(int fd)
 {
 	const struct dgem_kind *kind;
 
-	for_each_dgem_kind(kind) {
+	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_EXPORT) {
 		uint32_t handle = dgem_create(fd, kind, SIZE - 100);
 		int dmabuf = dgem_export(fd, handle);
 
@@ -349,7 +349,7 @@ static void test_cpu_access(int fd)
 	static const uint64_t flags[] = { DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW };
 	const struct dgem_kind *kind;
 
-	for_each_dgem_kind(kind) {
+	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_EXPORT) {
 		uint32_t src = dgem_create_filled(fd, kind, SIZE, 1), dst = filled(fd, 2);
 		int dmabuf = dgem_export(fd, src);
 		uint8_t *ptr = map_dmabuf(dmabuf, 0, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -493,10 +493,7 @@ static void test_bad_argument(int fd)
 	gem_close(fd, handle);
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(int fd);
-} tests[] = {
+static const struct dgem_test tests[] = {
 	{ "self-import", "An object keeps its handle when it comes back.", test_self_import },
 	{ "two-files", "Two clients share one object.", test_two_files },
 	{ "mmap-private", "Copy-on-write mappings are refused.", test_mmap_private },
@@ -514,30 +511,20 @@ static const struct {
 	{ "bad-argument", "A number that cannot be told is not used.", test_bad_argument },
 };
 
+static const struct dgem_kind_test kind_tests[] = {
+	{ "mmap", "Any range of a dma-buf can be mapped.", test_mmap },
+};
+
 int igt_main()
 {
-	const struct dgem_kind *kind;
 	int fd = -1;
 
 	igt_fixture()
 		fd = dgem_open();
 
-	for_each_dgem_kind(kind) {
-		igt_describe("Any range of a dma-buf can be mapped.");
-		igt_subtest_f("mmap-%s", kind->name)
-			test_mmap(fd, kind);
-	}
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_EXPORT);
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		igt_describe(tests[i].describe);
-		igt_subtest(tests[i].name) {
-			struct dgem_snapshot before;
-
-			dgem_snapshot(fd, &before);
-			tests[i].test(fd);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture()
 		close(fd);

@@ -155,10 +155,7 @@ static void test_import_sync_file(int fd)
 	gem_close(fd, dst);
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(int fd);
-} tests[] = {
+static const struct dgem_test tests[] = {
 	{ "poll", "poll() waits for the jobs of the object.", test_poll },
 	{ "export-sync-file", "A job's fence can be taken out.", test_export_sync_file },
 	{ "import-sync-file", "A job waits for a fence put in.", test_import_sync_file },
@@ -171,16 +168,7 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		igt_describe(tests[i].describe);
-		igt_subtest(tests[i].name) {
-			struct dgem_snapshot before;
-
-			dgem_snapshot(fd, &before);
-			tests[i].test(fd);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture()
 		close(fd);

@@ -238,7 +238,7 @@ static void test_bad_range(int fd)
 	};
 	const struct dgem_kind *kind;
 
-	for_each_dgem_kind(kind) {
+	for_each_dgem_kind_here(fd, kind, 0) {
 		uint32_t handle = dgem_create(fd, kind, SIZE);
 
 		for (int i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -259,10 +259,7 @@ static void test_bad_argument(int fd)
 	do_ioctl_err(fd, DRM_IOCTL_DGEM_SYNC, (void *)-4096l, EFAULT);
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(int fd);
-} tests[] = {
+static const struct dgem_test tests[] = {
 	{ "waits", "The start of a window waits for the writing job.", test_waits },
 	{ "timeout", "A job that is held back makes the start end with ETIME.", test_timeout },
 	{ "readers", "A reading job delays only those who write.", test_readers },
@@ -272,30 +269,20 @@ static const struct {
 	{ "bad-argument", "An argument that cannot be read is EFAULT.", test_bad_argument },
 };
 
+static const struct dgem_kind_test kind_tests[] = {
+	{ "windows", "Data is right on both sides of windows.", test_windows },
+};
+
 int igt_main()
 {
-	const struct dgem_kind *kind;
 	int fd = -1;
 
 	igt_fixture()
 		fd = dgem_open();
 
-	for_each_dgem_kind(kind) {
-		igt_describe("Data is right on both sides of windows.");
-		igt_subtest_f("windows-%s", kind->name)
-			test_windows(fd, kind);
-	}
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_MMAP);
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		igt_describe(tests[i].describe);
-		igt_subtest(tests[i].name) {
-			struct dgem_snapshot before;
-
-			dgem_snapshot(fd, &before);
-			tests[i].test(fd);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture()
 		close(fd);

@@ -109,10 +109,7 @@ static void test_lost_interrupt(int fd)
 	gem_close(fd, dst);
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(int fd);
-} tests[] = {
+static const struct dgem_test tests[] = {
 	{ "long-job", "A job that goes on for long ends well.", test_long_job },
 	{ "lost-interrupt", "A job that stalls ends; the next is right.", test_lost_interrupt },
 };
@@ -124,16 +121,7 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		igt_describe(tests[i].describe);
-		igt_subtest(tests[i].name) {
-			struct dgem_snapshot before;
-
-			dgem_snapshot(fd, &before);
-			tests[i].test(fd);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture()
 		close(fd);

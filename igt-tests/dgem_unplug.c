@@ -250,10 +250,12 @@ static void run(void (*test)(int fd), void (*test_kind)(int fd, const struct dge
 	int64_t end;
 	int fd = dgem_open();
 
-	if (test)
+	if (test) {
 		test(fd);
-	else
+	} else {
+		dgem_require_kind(fd, kind);
 		test_kind(fd, kind);
+	}
 	close(fd);
 	end = dgem_now() + 10 * NSEC_PER_SEC;
 	do {
@@ -279,7 +281,7 @@ int igt_main()
 			run(tests[i].test, NULL, NULL);
 	}
 
-	for_each_dgem_kind(kind) {
+	for_each_dgem_kind(kind, DRM_DGEM_CAP_MMAP) {
 		igt_describe("Touching an orphaned mapping raises SIGBUS.");
 		igt_subtest_f("mappings-%s", kind->name)
 			run(NULL, test_mappings, kind);

@@ -17,13 +17,6 @@
 
 #include "dgem_util.h"
 
-const struct dgem_kind dgem_kinds[] = {
-	{ "contiguous", DRM_DGEM_KIND_CONTIGUOUS, DRM_DGEM_CACHE_DEFAULT },
-	{ "coherent", DRM_DGEM_KIND_COHERENT, DRM_DGEM_CACHE_DEFAULT },
-	{ "wc", DRM_DGEM_KIND_COHERENT, DRM_DGEM_CACHE_WC },
-	{ }
-};
-
 /* Nodes are opened by their driver's name: IGT's own table of drivers need not know dgem. */
 int __dgem_open_node(const char *driver, bool render)
 {
@@ -117,24 +110,6 @@ void dgem_query_stats(int fd, struct drm_dgem_query_stats *stats)
 int __dgem_create(int fd, struct drm_dgem_create *create)
 {
 	return dgem_ioctl(fd, DRM_IOCTL_DGEM_CREATE, create);
-}
-
-uint32_t dgem_create(int fd, const struct dgem_kind *kind, uint64_t size)
-{
-	struct drm_dgem_create create = {
-		.size = size,
-		.kind = kind->kind,
-		.cache = kind->cache,
-	};
-
-	igt_assert_eq(__dgem_create(fd, &create), 0);
-	igt_assert_neq_u32(create.handle, 0);
-	return create.handle;
-}
-
-uint32_t dgem_create_contiguous(int fd, uint64_t size)
-{
-	return dgem_create(fd, &dgem_kinds[0], size);
 }
 
 int __dgem_info(int fd, struct drm_dgem_info *info)
@@ -390,35 +365,6 @@ bool dgem_is_zero(const void *ptr, uint64_t length)
 			return false;
 	}
 	return true;
-}
-
-void dgem_fill_object(int fd, uint32_t handle, uint64_t size, uint32_t seed)
-{
-	void *ptr = dgem_mmap(fd, handle, size);
-
-	dgem_sync_start(fd, handle, DRM_DGEM_SYNC_WRITE, size);
-	dgem_fill(ptr, 0, size, seed);
-	dgem_sync_end(fd, handle, DRM_DGEM_SYNC_WRITE, size);
-	munmap(ptr, size);
-}
-
-/* A fresh object, its pages filled through a mapping that is gone again. */
-uint32_t dgem_create_filled(int fd, const struct dgem_kind *kind, uint64_t size, uint32_t seed)
-{
-	uint32_t handle = dgem_create(fd, kind, size);
-
-	dgem_fill_object(fd, handle, size, seed);
-	return handle;
-}
-
-void dgem_check_object(int fd, uint32_t handle, uint64_t size, uint32_t seed)
-{
-	void *ptr = dgem_mmap(fd, handle, size);
-
-	dgem_sync_start(fd, handle, DRM_DGEM_SYNC_READ, size);
-	dgem_check(ptr, 0, size, seed);
-	dgem_sync_end(fd, handle, DRM_DGEM_SYNC_READ, size);
-	munmap(ptr, size);
 }
 
 static sigjmp_buf touch_env;

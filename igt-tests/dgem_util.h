@@ -13,23 +13,13 @@
 #include <stdint.h>
 
 #include "dgem_drm.h"
+#include "dgem_table.h"
 
 #define DGEM_PAGE	4096ull
 #define DGEM_MIB	(1024ull * 1024)
 
 /* Nothing that works takes this long, not even an engine that spends 0.1 s on each transfer. */
 #define DGEM_PATIENCE_NS	(120 * NSEC_PER_SEC)
-
-/* The kinds of memory that CREATE offers, with the cache modes that each can have. */
-struct dgem_kind {
-	const char *name;
-	uint32_t kind;
-	uint32_t cache;
-};
-
-extern const struct dgem_kind dgem_kinds[];
-
-#define for_each_dgem_kind(k) for ((k) = dgem_kinds; (k)->name; (k)++)
 
 /* Nodes */
 int __dgem_open_node(const char *driver, bool render);
@@ -44,8 +34,6 @@ void dgem_query_device(int fd, struct drm_dgem_query_device *device);
 void dgem_query_engine(int fd, struct drm_dgem_query_engine *engine);
 void dgem_query_stats(int fd, struct drm_dgem_query_stats *stats);
 int __dgem_create(int fd, struct drm_dgem_create *create);
-uint32_t dgem_create(int fd, const struct dgem_kind *kind, uint64_t size);
-uint32_t dgem_create_contiguous(int fd, uint64_t size);
 int __dgem_info(int fd, struct drm_dgem_info *info);
 void dgem_info(int fd, uint32_t handle, struct drm_dgem_info *info);
 uint32_t dgem_vmas(int fd, uint32_t handle);
@@ -94,9 +82,6 @@ uint8_t dgem_pattern(uint64_t offset, uint32_t seed);
 void dgem_fill(void *ptr, uint64_t offset, uint64_t length, uint32_t seed);
 void dgem_check(const void *ptr, uint64_t offset, uint64_t length, uint32_t seed);
 bool dgem_is_zero(const void *ptr, uint64_t length);
-void dgem_fill_object(int fd, uint32_t handle, uint64_t size, uint32_t seed);
-uint32_t dgem_create_filled(int fd, const struct dgem_kind *kind, uint64_t size, uint32_t seed);
-void dgem_check_object(int fd, uint32_t handle, uint64_t size, uint32_t seed);
 
 /* Faults: the signal that an access raises, or 0 */
 int dgem_touch(volatile void *ptr, bool write);

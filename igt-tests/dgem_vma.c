@@ -252,10 +252,7 @@ static void test_outlive(int fd, const struct dgem_kind *kind)
 	dgem_assert_unchanged(fd, &unused);
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(int fd, const struct dgem_kind *kind);
-} tests[] = {
+static const struct dgem_kind_test tests[] = {
 	{ "fork", "A child shares the parent's mapping.", test_fork },
 	{ "vma-count", "Mappings are counted through splits and forks.", test_vma_count },
 	{ "advice", "Populating and advice do no harm.", test_advice },
@@ -267,19 +264,12 @@ static const struct {
 
 int igt_main()
 {
-	const struct dgem_kind *kind;
 	int fd = -1;
 
 	igt_fixture()
 		fd = dgem_open();
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		for_each_dgem_kind(kind) {
-			igt_describe(tests[i].describe);
-			igt_subtest_f("%s-%s", tests[i].name, kind->name)
-				tests[i].test(fd, kind);
-		}
-	}
+	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP);
 
 	igt_fixture()
 		close(fd);

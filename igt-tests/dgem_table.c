@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <sys/mman.h>
+
+#include "igt.h"
+
+#include "dgem_util.h"
+
+const struct dgem_kind dgem_kinds[] = {
+	{
+		.name = "contiguous",
+		.kind = DRM_DGEM_KIND_CONTIGUOUS,
+		.caps = DGEM_CAPS_ALL,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
+	}, {
+		.name = "coherent",
+		.kind = DRM_DGEM_KIND_COHERENT,
+		.caps = DGEM_CAPS_ALL,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
+	}, {
+		.name = "wc",
+		.kind = DRM_DGEM_KIND_COHERENT,
+		.cache = DRM_DGEM_CACHE_WC,
+		.caps = DGEM_CAPS_ALL,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
+	},
+	{ }
+};
+
+bool dgem_has_kind(int fd, const struct dgem_kind *kind)
+{
+	struct drm_dgem_query_device device;
+
+	dgem_query_device(fd, &device);
+	return device.kinds & (1ull << kind->kind);
+}
+
+void dgem_require_kind(int fd, const struct dgem_kind *kind)
+{
+	igt_require_f(dgem_has_kind(fd, kind), "this instance has no %s memory\n", kind->name);
+}
+
+/* Sets the size to what was given. */
+int __dgem_create_kind(int fd, const struct dgem_kind *kind, uint64_t *size, uint32_t *handle)
+{
+	struct drm_dgem_create create = {
+		.size = *size,
+		.kind = kind->kind,
+		.cache = kind->cache,
+		.flags = kind->flags,
+	};
+	int err;
+
+	if (kind->borrow)
+		kind->borrow(&create);
+	err = __dgem_create(fd, &create);
+	if (kind->give_back)
+		kind->give_back(&create);
+	if (!err)
+		*size = create.size;
+	*handle = err ? 0 : create.handle;
+	return err;
+}
+
+uint32_t dgem_create(int fd, const struct dgem_kind *kind, uint64_t size)
+{
+	uint32_t handle;
+
+	igt_assert_eq(__dgem_create_kind(fd, kind, &size, &handle), 0);
+	igt_assert_neq_u32(handle, 0);
+	return handle;
+}
+
+uint32_t dgem_create_contiguous(int fd, uint64_t size)
+{
+	return dgem_create(fd, &dgem_kinds[0], size);
+}
+
+static bool can_map(int fd, uint32_t handle)
+{
+	struct drm_dgem_info info;
+
+	dgem_info(fd, handle, &info);
+	return info.caps & DRM_DGEM_CAP_MMAP;
+}
+
+/* The object itself or, if it cannot be mapped, a copy of it, for the caller to close. */
+uint32_t dgem_stage(int fd, uint32_t handle, uint64_t size)
+{
+	uint32_t copy;
+
+	if (can_map(fd, handle))
+		return handle;
+	copy = dgem_create_contiguous(fd, size);
+	dgem_copy(fd, handle, 0, copy, 0, size);
+	return copy;
+}
+
+void dgem_fill_object(int fd, uint32_t handle, uint64_t size, uint32_t seed)
+{
+	void *ptr;
+
+	if (!can_map(fd, handle)) {
+		uint32_t stage = dgem_create_contiguous(fd, size);
+
+		dgem_fill_object(fd, stage, size, seed);
+		dgem_copy(fd, stage, 0, handle, 0, size);
+		gem_close(fd, stage);
+		return;
+	}
+	ptr = dgem_mmap(fd, handle, size);
+	dgem_sync_start(fd, handle, DRM_DGEM_SYNC_WRITE, size);
+	dgem_fill(ptr, 0, size, seed);
+	dgem_sync_end(fd, handle, DRM_DGEM_SYNC_WRITE, size);
+	munmap(ptr, size);
+}
+
+/* A fresh object, its pages filled through a mapping that is gone again. */
+uint32_t dgem_create_filled(int fd, const struct dgem_kind *kind, uint64_t size, uint32_t seed)
+{
+	uint32_t handle = dgem_create(fd, kind, size);
+
+	dgem_fill_object(fd, handle, size, seed);
+	return handle;
+}
+
+void dgem_check_object(int fd, uint32_t handle, uint64_t size, uint32_t seed)
+{
+	uint32_t seen = dgem_stage(fd, handle, size);
+	void *ptr = dgem_mmap(fd, seen, size);
+
+	dgem_sync_start(fd, seen, DRM_DGEM_SYNC_READ, size);
+	dgem_check(ptr, 0, size, seed);
+	dgem_sync_end(fd, seen, DRM_DGEM_SYNC_READ, size);
+	munmap(ptr, size);
+	if (seen != handle)
+		gem_close(fd, seen);
+}
+
+void dgem_subtests(int fd, const struct dgem_test *tests, int count)
+{
+	for (int i = 0; i < count; i++) {
+		igt_describe(tests[i].describe);
+		igt_subtest(tests[i].name) {
+			struct dgem_snapshot before;
+
+			dgem_snapshot(fd, &before);
+			tests[i].test(fd);
+			dgem_assert_unchanged(fd, &before);
+		}
+	}
+}
+
+/* For the kinds that have all of these DRM_DGEM_CAP_*. */
+void dgem_kind_subtests(int fd, const struct dgem_kind_test *tests, int count, uint32_t need)
+{
+	const struct dgem_kind *kind;
+
+	for (int i = 0; i < count; i++) {
+		for_each_dgem_kind(kind, need) {
+			igt_describe(tests[i].describe);
+			igt_subtest_f("%s-%s", tests[i].name, kind->name) {
+				struct dgem_snapshot before;
+
+				dgem_require_kind(fd, kind);
+				dgem_snapshot(fd, &before);
+				tests[i].test(fd, kind);
+				dgem_assert_unchanged(fd, &before);
+			}
+		}
+	}
+}
