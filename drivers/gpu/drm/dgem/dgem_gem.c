@@ -40,6 +40,7 @@
 static const struct dgem_mem_ops * const dgem_mem_kinds[] = {
 	&dgem_mem_contiguous,
 	&dgem_mem_coherent,
+	&dgem_mem_pages,
 	&dgem_mem_import,
 };
 

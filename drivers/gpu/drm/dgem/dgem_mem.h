@@ -93,6 +93,7 @@ struct dgem_mem_ops {
 extern const struct dgem_mem_ops dgem_mem_contiguous;
 extern const struct dgem_mem_ops dgem_mem_coherent;
 extern const struct dgem_mem_ops dgem_mem_import;
+extern const struct dgem_mem_ops dgem_mem_pages;
 
 struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev);
 int dgem_mem_span_reaches(struct dgem_object *obj, struct device *dev);

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "compat/dgem_compat.h"
+#include "dgem_chunk.h"
+
+/**
+ * DOC: chunks
+ *
+ * Memory of the kinds that are made of pages comes in chunks of 2 MiB: what one PMD maps where
+ * pages have 4 KiB. A chunk is one block of that size if the kernel has one to spare, else smaller
+ * blocks, largest first; orders that were missing are not asked for again by the same call.
+ *
+ * Blocks lie within reach of the instance's device. Modules can't know where the kernel's zones
+ * end, so a block that turns out to lie too high is given back and the next lower zone is asked.
+ *
+ * All pages are zeroed when they are allocated. Each block is mapped for the instance's own device
+ * as long as it lives: mapping it writes the zeroes back from the CPU's caches, before anybody can
+ * have a device look at them, and CPU access windows then have addresses to work with.
+ *
+ * Blocks are not compound pages, so that a part of one can be given back: it is split into pages
+ * then. The exception are blocks that are mapped as folios, of which nothing is given back.
+ */
+
+/**
+ * dgem_chunk_source_init - prepare to allocate
+ * @source: the source
+ * @dev: the instance's own device
+ * @folios: allocate compound pages
+ */
+void dgem_chunk_source_init(struct dgem_chunk_source *source, struct device *dev, bool folios)
+{
+	*source = (struct dgem_chunk_source) {
+		.dev = dev,
+		.order = DGEM_CHUNK_ORDER,
+		.folios = folios,
+	};
+}
+
+static bool dgem_block_reached(struct device *dev, struct page *page, unsigned int order)
+{
+	u64 mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+
+	return page_to_phys(page) + (PAGE_SIZE << order) - 1 <= mask;
+}
+
+static struct page *dgem_block_alloc(struct dgem_chunk_source *source, unsigned int order)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN;
+	struct page *page;
+
+	/* a large block is a gift; for a page it is worth to reclaim others, but not to kill */
+	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
+	if (order && source->folios)
+		gfp |= __GFP_COMP;
+
+	for (;;) {
+		page = alloc_pages(gfp | source->zone, order);
+		if (!page || dgem_block_reached(source->dev, page, order))
+			return page;
+		__free_pages(page, order);
+		if (source->zone == GFP_DMA)
+			return NULL;
+		source->zone = source->zone ? GFP_DMA : GFP_DMA32;
+	}
+}
+
+/* Blocks for so many pages at the end of the list, their orders in page_private(); their number. */
+static unsigned int dgem_blocks_alloc(struct dgem_chunk_source *source, unsigned int pages,
+				      struct list_head *list)
+{
+	unsigned int count = 0, order;
+	struct page *page;
+
+	while (pages) {
+		order = min_t(unsigned int, source->order, ilog2(pages));
+		page = dgem_block_alloc(source, order);
+		if (!page) {
+			if (!order)
+				return 0;
+			source->order = order - 1;
+			continue;
+		}
+		set_page_private(page, order);
+		list_add_tail(&page->lru, list);
+		pages -= 1U << order;
+		count++;
+	}
+	return count;
+}
+
+static struct page *dgem_blocks_take(struct list_head *list, unsigned int *order)
+{
+	struct page *page = list_first_entry_or_null(list, struct page, lru);
+
+	if (page) {
+		list_del(&page->lru);
+		*order = page_private(page);
+		set_page_private(page, 0);
+	}
+	return page;
+}
+
+static int dgem_block_map(struct device *dev, struct dgem_block *block)
+{
+	block->dma = dma_map_page(dev, block->page, 0, block->count * PAGE_SIZE, DMA_BIDIRECTIONAL);
+	return dma_mapping_error(dev, block->dma);
+}
+
+static void dgem_block_unmap(struct device *dev, const struct dgem_block *block)
+{
+	dma_unmap_page_attrs(dev, block->dma, block->count * PAGE_SIZE, DMA_BIDIRECTIONAL,
+			     DMA_ATTR_SKIP_CPU_SYNC);
+}
+
+static void dgem_block_free(struct device *dev, const struct dgem_block *block)
+{
+	unsigned int i;
+
+	dgem_block_unmap(dev, block);
+	if (!block->single) {
+		__free_pages(block->page, ilog2(block->count));
+		return;
+	}
+	for (i = 0; i < block->count; i++)
+		__free_page(block->page + i);
+}
+
+/**
+ * dgem_chunk_free - give back all pages of a chunk
+ * @dev: device of its source
+ * @chunk: the chunk
+ */
+void dgem_chunk_free(struct device *dev, struct dgem_chunk *chunk)
+{
+	unsigned int i;
+
+	for (i = 0; i < chunk->count; i++)
+		dgem_block_free(dev, &chunk->blocks[i]);
+	kfree(chunk);
+}
+
+/* A chunk of the blocks in the list, of which some may stay there if it fails. */
+static struct dgem_chunk *dgem_chunk_gather(struct device *dev, struct list_head *list,
+					    unsigned int count)
+{
+	struct dgem_chunk *chunk = kzalloc(struct_size(chunk, blocks, count), GFP_KERNEL);
+	struct page *page;
+	unsigned int order;
+
+	if (!chunk)
+		return NULL;
+	while ((page = dgem_blocks_take(list, &order))) {
+		struct dgem_block *block;
+
+		chunk->count++;
+		block = &chunk->blocks[chunk->count - 1];
+		block->page = page;
+		block->first = chunk->pages;
+		block->count = 1U << order;
+		if (dgem_block_map(dev, block)) {
+			chunk->count--;
+			__free_pages(page, order);
+			dgem_chunk_free(dev, chunk);
+			return NULL;
+		}
+		chunk->pages += block->count;
+	}
+	return chunk;
+}
+
+/**
+ * dgem_chunk_alloc - allocate a chunk
+ * @source: where from
+ * @pages: pages, at most DGEM_CHUNK_PAGES
+ *
+ * Return: the chunk, its pages zeroed and clean for a device, or NULL.
+ */
+struct dgem_chunk *dgem_chunk_alloc(struct dgem_chunk_source *source, unsigned int pages)
+{
+	struct dgem_chunk *chunk = NULL;
+	unsigned int count, order;
+	struct page *page;
+	LIST_HEAD(list);
+
+	count = dgem_blocks_alloc(source, pages, &list);
+	if (count)
+		chunk = dgem_chunk_gather(source->dev, &list, count);
+	while ((page = dgem_blocks_take(&list, &order)))
+		__free_pages(page, order);
+	return chunk;
+}
+
+/**
+ * dgem_chunk_find - find the block of a page
+ * @chunk: the chunk
+ * @page: page of the chunk
+ *
+ * Return: the block, or NULL if the chunk does not have the page.
+ */
+const struct dgem_block *dgem_chunk_find(const struct dgem_chunk *chunk, unsigned int page)
+{
+	unsigned int low = 0, high = chunk->count;
+
+	while (low < high) {
+		unsigned int middle = (low + high) / 2;
+		const struct dgem_block *block = &chunk->blocks[middle];
+
+		if (page < block->first)
+			high = middle;
+		else if (page - block->first >= block->count)
+			low = middle + 1;
+		else
+			return block;
+	}
+	return NULL;
+}
+
+/**
+ * dgem_chunk_sync - hand a range over between the instance's own device and the CPU
+ * @dev: device of the chunk's source
+ * @chunk: the chunk
+ * @offset: first byte, from the start of the chunk
+ * @length: bytes
+ * @for_cpu: to the CPU, else to the device
+ */
+void dgem_chunk_sync(struct device *dev, const struct dgem_chunk *chunk, u32 offset, u32 length,
+		     bool for_cpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < chunk->count; i++) {
+		const struct dgem_block *block = &chunk->blocks[i];
+		u32 start = block->first * PAGE_SIZE;
+		u32 first = max(start, offset);
+		u32 end = min_t(u32, start + block->count * PAGE_SIZE, offset + length);
+
+		if (first >= end)
+			continue;
+		if (for_cpu)
+			dma_sync_single_for_cpu(dev, block->dma + (first - start), end - first,
+						DMA_BIDIRECTIONAL);
+		else
+			dma_sync_single_for_device(dev, block->dma + (first - start), end - first,
+						   DMA_BIDIRECTIONAL);
+	}
+}
