@@ -31,6 +31,7 @@
  * @contiguous: contiguous cached memory
  * @coherent: coherent memory
  * @wc: write-combined memory
+ * @pages: memory in pages
  *
  * SUBTEST: cache-modes
  * Description: A cache mode that a kind can have is granted and told.

@@ -62,6 +62,7 @@
  * @contiguous: contiguous cached memory
  * @coherent: coherent memory
  * @wc: write-combined memory
+ * @pages: memory in pages
  */
 
 IGT_TEST_DESCRIPTION("dgem and other drivers use each other's dma-bufs.");

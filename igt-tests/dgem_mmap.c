@@ -47,6 +47,7 @@
  * @contiguous: contiguous cached memory
  * @coherent: coherent memory
  * @wc: write-combined memory
+ * @pages: memory in pages
  *
  * SUBTEST: bad-handle
  * Description: There is no offset for a handle that does not exist.

@@ -35,6 +35,7 @@
  * @contiguous: contiguous cached memory
  * @coherent: coherent memory
  * @wc: write-combined memory
+ * @pages: memory in pages
  *
  * SUBTEST: mmap-private
  * Description: Copy-on-write mappings of a dma-buf are refused, read-only ones too.

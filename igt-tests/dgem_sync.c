@@ -27,6 +27,7 @@
  * @contiguous: contiguous cached memory
  * @coherent: coherent memory
  * @wc: write-combined memory
+ * @pages: memory in pages
  *
  * SUBTEST: waits
  * Description: The start of a window waits for the job that writes the object.

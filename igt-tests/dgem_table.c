@@ -26,6 +26,10 @@ const struct dgem_kind dgem_kinds[] = {
 		.cache = DRM_DGEM_CACHE_WC,
 		.caps = DGEM_CAPS_ALL,
 		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
+	}, {
+		.name = "pages",
+		.kind = DRM_DGEM_KIND_PAGES,
+		.caps = DGEM_CAPS_ALL,
 	},
 	{ }
 };

@@ -34,6 +34,7 @@
  * @contiguous: contiguous cached memory
  * @coherent: coherent memory
  * @wc: write-combined memory
+ * @pages: memory in pages
  *
  * SUBTEST: jobs-running
  * Description: Running and queued jobs end, with or without an error.

@@ -46,6 +46,7 @@
  * @contiguous: contiguous cached memory
  * @coherent: coherent memory
  * @wc: write-combined memory
+ * @pages: memory in pages
  */
 
 IGT_TEST_DESCRIPTION("What the memory management may do with a mapping, and what not.");
