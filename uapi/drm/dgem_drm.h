@@ -159,6 +159,11 @@ struct drm_dgem_query_device {
 	__u8 name[32];
 	/** @quota: bytes that all objects together may have, or 0 for no limit */
 	__u64 quota;
+	/**
+	 * @file_quota: bytes that the objects made by one open file may have, or 0 for no limit.
+	 * Objects count as long as anything holds them, even if the file is closed
+	 */
+	__u64 file_quota;
 };
 
 /** enum drm_dgem_engine_type - who moves the bytes of a SUBMIT */
@@ -197,7 +202,8 @@ struct drm_dgem_query_engine {
 /**
  * struct drm_dgem_query_stats - answer to DRM_DGEM_QUERY_STATS
  *
- * Counters since the instance came up; they only grow, but for @objects, @bytes and @vmas.
+ * Counters since the instance came up; they only grow, but for @objects, @bytes, @vmas and
+ * @file_bytes.
  */
 struct drm_dgem_query_stats {
 	/** @objects: objects alive, imports too */
@@ -214,6 +220,8 @@ struct drm_dgem_query_stats {
 	__u64 bytes_dma;
 	/** @bytes_cpu: bytes that the CPU has copied in this driver's name */
 	__u64 bytes_cpu;
+	/** @file_bytes: bytes of @bytes that count against the asking file's quota */
+	__u64 file_bytes;
 };
 
 /**
@@ -224,7 +232,7 @@ struct drm_dgem_query_stats {
  * Errors: -EINVAL for an unknown kind, cache mode or flag, a cache mode or flag that the kind
  * cannot have, a @size of zero or above &drm_dgem_query_device.max_size, a member that the kind
  * does not use and is not zero; -EOPNOTSUPP for a kind that this instance does not have; -ENOSPC if
- * a quota does not allow for it; -ENOMEM.
+ * a quota of the instance, the file or the caller's dmem cgroup does not allow for it; -ENOMEM.
  */
 struct drm_dgem_create {
 	/** @size: in: bytes wanted; out: bytes given, a multiple of the page size */

@@ -90,6 +90,8 @@ struct dgem_device_info {
 	char name[32];
 	/** Bytes that all objects together may have, or 0 for no limit */
 	uint64_t quota;
+	/** Bytes that the objects made through one open device may have, or 0 for no limit */
+	uint64_t file_quota;
 };
 
 /** struct dgem_engine_info - what dgem_device_get_engine() tells */
@@ -126,6 +128,8 @@ struct dgem_stats {
 	uint64_t bytes_dma;
 	/** Bytes that the CPU has copied in the driver's name so far */
 	uint64_t bytes_cpu;
+	/** Bytes allocated for objects that were made through this open device */
+	uint64_t file_bytes;
 };
 
 /** DGEM_CAP_MMAP - dgem_bo_map() works on the object */

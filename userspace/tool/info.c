@@ -58,6 +58,7 @@ static void print_json(struct json *json, const char *path, const struct report 
 	json_u64(json, "page_size", device->page_size);
 	json_u64(json, "max_ops", device->max_ops);
 	json_u64(json, "quota", device->quota);
+	json_u64(json, "file_quota", device->file_quota);
 
 	json_open_object(json, "engine");
 	json_string(json, "type", engine_type_name(engine->type));
@@ -100,6 +101,9 @@ static void print_text(const char *path, const struct report *report)
 	       " operations a job\n", device->max_size, device->page_size, device->max_ops);
 	if (device->quota)
 		printf("            %" PRIu64 " bytes for all objects together\n", device->quota);
+	if (device->file_quota)
+		printf("            %" PRIu64 " bytes for the objects of one client\n",
+		       device->file_quota);
 	printf("  now       %" PRIu64 " objects, %" PRIu64 " bytes, %" PRIu64 " mappings\n",
 	       stats->objects, stats->bytes, stats->vmas);
 	printf("  so far    %" PRIu64 " jobs, %" PRIu64 " failed; bytes by DMA %" PRIu64

@@ -144,6 +144,23 @@ int dgem_config_set_quota(struct dgem_config *cfg, u64 quota)
 EXPORT_SYMBOL_IF_KUNIT(dgem_config_set_quota);
 
 /**
+ * dgem_config_set_file_quota - limit the memory of the objects that one file makes
+ * @cfg: the configuration
+ * @quota: bytes, or 0 for no limit
+ *
+ * Return: 0, or -EINVAL for less than a page.
+ */
+int dgem_config_set_file_quota(struct dgem_config *cfg, u64 quota)
+{
+	if (!dgem_config_quota_ok(quota))
+		return -EINVAL;
+
+	cfg->file_quota = quota;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_config_set_file_quota);
+
+/**
  * dgem_config_validate - tell whether an instance can be made from a configuration
  * @cfg: the configuration, however it was filled
  *
@@ -153,7 +170,8 @@ int dgem_config_validate(const struct dgem_config *cfg)
 {
 	if (!dgem_config_word_ok(cfg->name, strnlen(cfg->name, sizeof(cfg->name))) ||
 	    !dgem_config_word_ok(cfg->engine, strnlen(cfg->engine, sizeof(cfg->engine))) ||
-	    !dgem_config_dma_bits_ok(cfg->dma_bits) || !dgem_config_quota_ok(cfg->quota))
+	    !dgem_config_dma_bits_ok(cfg->dma_bits) || !dgem_config_quota_ok(cfg->quota) ||
+	    !dgem_config_quota_ok(cfg->file_quota))
 		return -EINVAL;
 
 	return 0;

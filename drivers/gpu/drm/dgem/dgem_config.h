@@ -23,6 +23,8 @@ struct dgem_config {
 	char engine[DGEM_CONFIG_NAME_LEN];
 	/** @quota: bytes that all objects together may have, or 0 for no limit */
 	u64 quota;
+	/** @file_quota: bytes that the objects made by one file may have, or 0 for no limit */
+	u64 file_quota;
 	/** @dma_bits: address bits of the memory to allocate, or 0 for what the engine reaches */
 	unsigned int dma_bits;
 };
@@ -32,6 +34,7 @@ int dgem_config_set_name(struct dgem_config *cfg, const char *name);
 int dgem_config_set_engine(struct dgem_config *cfg, const char *engine);
 int dgem_config_set_dma_bits(struct dgem_config *cfg, unsigned int bits);
 int dgem_config_set_quota(struct dgem_config *cfg, u64 quota);
+int dgem_config_set_file_quota(struct dgem_config *cfg, u64 quota);
 int dgem_config_validate(const struct dgem_config *cfg);
 
 #endif

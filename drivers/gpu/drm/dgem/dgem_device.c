@@ -16,6 +16,7 @@
 #include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_job.h"
+#include "dgem_quota.h"
 
 /**
  * DOC: instances
@@ -127,6 +128,10 @@ static int dgem_device_start(struct dgem_device *ddev)
 	if (ret)
 		goto err_engine;
 	ret = drmm_add_action_or_reset(drm, dgem_device_release_sched, NULL);
+	if (ret)
+		goto err_engine;
+
+	ret = dgem_quota_init(ddev);
 	if (ret)
 		goto err_engine;
 

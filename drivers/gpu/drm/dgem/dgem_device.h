@@ -14,8 +14,10 @@
 #include <drm/gpu_scheduler.h>
 
 #include "dgem_config.h"
+#include "dgem_quota.h"
 
 struct dgem_engine;
+struct dmem_cgroup_region;
 struct drm_driver;
 struct drm_gem_object_funcs;
 
@@ -68,6 +70,9 @@ struct dgem_device {
 	/** @files: &dgem_file.node of all open files */
 	struct list_head files;
 
+	/** @regions: registered with the dmem cgroup, or NULL */
+	struct dmem_cgroup_region *regions[DGEM_REGIONS];
+
 	/** @stats: counters */
 	struct dgem_stats stats;
 };
@@ -80,6 +85,8 @@ struct dgem_file {
 	struct drm_sched_entity entity;
 	/** @submit_lock: keeps the order of arming and queueing jobs the same; inside dma_resv */
 	struct mutex submit_lock;
+	/** @account: what the file's objects are charged to */
+	struct dgem_account *account;
 	/** @node: in &dgem_device.files */
 	struct list_head node;
 	/** @dead: @entity is torn down already; under &dgem_device.files_lock */

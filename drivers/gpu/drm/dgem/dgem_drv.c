@@ -20,6 +20,7 @@
 #include "dgem_mmap.h"
 #include "dgem_platform.h"
 #include "dgem_prime.h"
+#include "dgem_quota.h"
 
 /**
  * DOC: overview
@@ -42,6 +43,7 @@
  *   dgem_sync       CPU access windows
  *   dgem_gem        objects
  *   dgem_mapping    DMA mappings of an object
+ *   dgem_quota      what objects are charged to
  *   dgem_mem_*      one kind of memory each
  *   dgem_range      overflow checks, rectangles, segments
  *   dgem_config     a validated configuration
@@ -61,18 +63,26 @@ static int dgem_open(struct drm_device *drm, struct drm_file *file)
 		ret = -ENOMEM;
 		goto out_exit;
 	}
-	mutex_init(&dfile->submit_lock);
-	ret = drm_sched_entity_init(&dfile->entity, DRM_SCHED_PRIORITY_NORMAL, &sched, 1, NULL);
-	if (ret) {
-		kfree(dfile);
-		goto out_exit;
+	dfile->account = dgem_account_new(ddev->config.file_quota);
+	if (!dfile->account) {
+		ret = -ENOMEM;
+		goto err_file;
 	}
+	ret = drm_sched_entity_init(&dfile->entity, DRM_SCHED_PRIORITY_NORMAL, &sched, 1, NULL);
+	if (ret)
+		goto err_account;
+	mutex_init(&dfile->submit_lock);
 
 	mutex_lock(&ddev->files_lock);
 	list_add_tail(&dfile->node, &ddev->files);
 	mutex_unlock(&ddev->files_lock);
 	file->driver_priv = dfile;
+	goto out_exit;
 
+err_account:
+	dgem_account_put(dfile->account);
+err_file:
+	kfree(dfile);
 out_exit:
 	drm_dev_exit(idx);
 	return ret;
@@ -92,6 +102,7 @@ static void dgem_postclose(struct drm_device *drm, struct drm_file *file)
 	if (!dead)
 		drm_sched_entity_destroy(&dfile->entity);
 	mutex_destroy(&dfile->submit_lock);
+	dgem_account_put(dfile->account);
 	kfree(dfile);
 }
 

@@ -19,6 +19,7 @@
 #include "dgem_gem.h"
 #include "dgem_mapping.h"
 #include "dgem_mem.h"
+#include "dgem_quota.h"
 #include "dgem_range.h"
 
 /**
@@ -119,6 +120,7 @@ struct dgem_object *dgem_gem_new(struct dgem_device *ddev, const struct dgem_mem
  */
 void dgem_gem_abort(struct dgem_object *obj)
 {
+	dgem_quota_release(obj);
 	drm_gem_object_release(&obj->base);
 	mutex_destroy(&obj->maps_lock);
 	kfree(obj);
@@ -149,17 +151,6 @@ int dgem_gem_publish(struct dgem_object *obj)
 	return 0;
 }
 
-/* imports are their exporter's to count */
-static int dgem_gem_charge(struct dgem_device *ddev, size_t bytes)
-{
-	u64 quota = ddev->config.quota;
-
-	if (atomic64_add_return(bytes, &ddev->stats.bytes) <= quota || !quota)
-		return 0;
-	atomic64_sub(bytes, &ddev->stats.bytes);
-	return -ENOSPC;
-}
-
 static const struct dgem_mem_ops *dgem_gem_kind(u32 kind)
 {
 	int i;
@@ -188,11 +179,13 @@ static int dgem_gem_check(struct dgem_device *ddev, const struct dgem_mem_ops *o
 /**
  * dgem_gem_create - make an object
  * @ddev: its instance
+ * @account: the account of the file that wants it
  * @args: what is wanted; the handle is not looked at
  *
  * Return: the object with one reference, or an error pointer, see &struct drm_dgem_create.
  */
-struct dgem_object *dgem_gem_create(struct dgem_device *ddev, const struct drm_dgem_create *args)
+struct dgem_object *dgem_gem_create(struct dgem_device *ddev, struct dgem_account *account,
+				    const struct drm_dgem_create *args)
 {
 	const struct dgem_mem_ops *ops = dgem_gem_kind(args->kind);
 	struct dgem_object *obj;
@@ -206,16 +199,19 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, const struct drm_d
 	if (ret)
 		return ERR_PTR(ret);
 
-	ret = dgem_gem_charge(ddev, bytes);
-	if (ret)
-		return ERR_PTR(ret);
 	obj = dgem_gem_new(ddev, ops, bytes);
-	if (IS_ERR(obj)) {
-		ret = PTR_ERR(obj);
-		goto err_uncharge;
-	}
+	if (IS_ERR(obj))
+		return obj;
+	obj->account = dgem_account_get(account);
 	obj->cache_asked = args->cache;
 	obj->flags = args->flags;
+
+	/* memory that comes from elsewhere is somebody else's to count */
+	if (!ops->takes_source) {
+		ret = dgem_quota_charge(obj, bytes);
+		if (ret)
+			goto err_abort;
+	}
 
 	ret = ops->alloc(obj, args);
 	if (ret)
@@ -230,8 +226,6 @@ err_free:
 err_abort:
 	drm_dbg(&ddev->drm, "no %s object of %zu bytes: %d\n", ops->name, bytes, ret);
 	dgem_gem_abort(obj);
-err_uncharge:
-	atomic64_sub(bytes, &ddev->stats.bytes);
 	return ERR_PTR(ret);
 }
 
@@ -270,9 +264,6 @@ void dgem_gem_free(struct drm_gem_object *gem)
 	mutex_unlock(&ddev->objects_lock);
 
 	atomic64_dec(&ddev->stats.objects);
-	if (obj->ops->alloc)
-		atomic64_sub(obj->base.size, &ddev->stats.bytes);
-
 	obj->ops->free(obj);
 	dgem_gem_abort(obj);
 }

@@ -12,10 +12,12 @@
 
 #include <drm/drm_gem.h>
 
+struct dgem_account;
 struct dgem_device;
 struct dgem_mapping;
 struct dgem_mem_ops;
 struct dma_buf;
+struct dmem_cgroup_pool_state;
 struct drm_dgem_create;
 struct iosys_map;
 struct page;
@@ -38,6 +40,13 @@ struct dgem_object {
 	u32 flags;
 	/** @readonly: nobody may write: an import of a read-only dma-buf */
 	bool readonly;
+
+	/** @charged: bytes charged to the instance, @account and @cgroup, see dgem_quota.c */
+	atomic64_t charged;
+	/** @account: that of the file which made the object, with a reference, or NULL */
+	struct dgem_account *account;
+	/** @cgroup: what is charged of the dmem cgroup, or NULL */
+	struct dmem_cgroup_pool_state *cgroup;
 
 	/** @page: first of @base.size bytes of contiguous pages, for kinds that have them */
 	struct page *page;
@@ -79,7 +88,8 @@ struct dgem_object *dgem_gem_new(struct dgem_device *ddev, const struct dgem_mem
 				 size_t size);
 void dgem_gem_abort(struct dgem_object *obj);
 int dgem_gem_publish(struct dgem_object *obj);
-struct dgem_object *dgem_gem_create(struct dgem_device *ddev, const struct drm_dgem_create *args);
+struct dgem_object *dgem_gem_create(struct dgem_device *ddev, struct dgem_account *account,
+				    const struct drm_dgem_create *args);
 void dgem_gem_free(struct drm_gem_object *gem);
 u64 dgem_gem_kinds(struct dgem_device *ddev);
 u64 dgem_gem_max_size(void);

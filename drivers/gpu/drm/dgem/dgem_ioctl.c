@@ -90,6 +90,7 @@ static u32 dgem_query_device(struct dgem_device *ddev, struct drm_dgem_query_dev
 	answer->page_size = PAGE_SIZE;
 	answer->max_ops = DGEM_MAX_OPS;
 	answer->quota = ddev->config.quota;
+	answer->file_quota = ddev->config.file_quota;
 	strscpy(answer->name, ddev->config.name, sizeof(answer->name));
 	return sizeof(*answer);
 }
@@ -108,7 +109,8 @@ static u32 dgem_query_engine(struct dgem_device *ddev, struct drm_dgem_query_eng
 	return sizeof(*answer);
 }
 
-static u32 dgem_query_stats(struct dgem_device *ddev, struct drm_dgem_query_stats *answer)
+static u32 dgem_query_stats(struct dgem_device *ddev, struct dgem_file *dfile,
+			    struct drm_dgem_query_stats *answer)
 {
 	answer->objects = atomic64_read(&ddev->stats.objects);
 	answer->bytes = atomic64_read(&ddev->stats.bytes);
@@ -117,10 +119,12 @@ static u32 dgem_query_stats(struct dgem_device *ddev, struct drm_dgem_query_stat
 	answer->jobs_failed = atomic64_read(&ddev->stats.jobs_failed);
 	answer->bytes_dma = atomic64_read(&ddev->stats.bytes_dma);
 	answer->bytes_cpu = atomic64_read(&ddev->stats.bytes_cpu);
+	answer->file_bytes = atomic64_read(&dfile->account->bytes);
 	return sizeof(*answer);
 }
 
-static int dgem_answer(struct dgem_device *ddev, u32 type, union dgem_answer *answer)
+static int dgem_answer(struct dgem_device *ddev, struct dgem_file *dfile, u32 type,
+		       union dgem_answer *answer)
 {
 	switch (type) {
 	case DRM_DGEM_QUERY_DEVICE:
@@ -128,7 +132,7 @@ static int dgem_answer(struct dgem_device *ddev, u32 type, union dgem_answer *an
 	case DRM_DGEM_QUERY_ENGINE:
 		return dgem_query_engine(ddev, &answer->engine);
 	case DRM_DGEM_QUERY_STATS:
-		return dgem_query_stats(ddev, &answer->stats);
+		return dgem_query_stats(ddev, dfile, &answer->stats);
 	default:
 		return -EINVAL;
 	}
@@ -154,7 +158,7 @@ int dgem_ioctl_query(struct drm_device *drm, void *data, struct drm_file *file)
 		return -EINVAL;
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	size = dgem_answer(to_dgem_device(drm), args->type, &answer);
+	size = dgem_answer(to_dgem_device(drm), file->driver_priv, args->type, &answer);
 	drm_dev_exit(idx);
 	if (size < 0)
 		return size;
@@ -180,13 +184,14 @@ int dgem_ioctl_query(struct drm_device *drm, void *data, struct drm_file *file)
 int dgem_ioctl_create(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_dgem_create *args = data;
+	struct dgem_file *dfile = file->driver_priv;
 	struct dgem_object *obj;
 	int idx, ret;
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
 
-	obj = dgem_gem_create(to_dgem_device(drm), args);
+	obj = dgem_gem_create(to_dgem_device(drm), dfile->account, args);
 	if (IS_ERR(obj)) {
 		ret = PTR_ERR(obj);
 		goto out_exit;

@@ -8,6 +8,8 @@
 #include <linux/dma-direction.h>
 #include <linux/types.h>
 
+#include "dgem_quota.h"
+
 struct device;
 struct dgem_device;
 struct dgem_object;
@@ -38,6 +40,8 @@ struct dgem_mem_ops {
 	 * alone
 	 */
 	bool takes_source;
+	/** @region: what the dmem cgroup charges objects of this kind to, as a whole */
+	enum dgem_region region;
 
 	/** @offered: does the instance have this kind? Optional: yes */
 	bool (*offered)(struct dgem_device *ddev);

@@ -31,6 +31,10 @@ static unsigned long long dgem_quota_param;
 module_param_named(quota, dgem_quota_param, ullong, 0444);
 MODULE_PARM_DESC(quota, "bytes that all objects together may have (default 0: no limit)");
 
+static unsigned long long dgem_file_quota_param;
+module_param_named(file_quota, dgem_file_quota_param, ullong, 0444);
+MODULE_PARM_DESC(file_quota, "bytes that objects made by one file may have (default 0: no limit)");
+
 static const struct drm_driver *dgem_platform_drm_driver;
 static const struct drm_gem_object_funcs *dgem_platform_gem_funcs;
 static struct platform_device *dgem_platform_device;
@@ -51,6 +55,11 @@ static int dgem_platform_probe(struct platform_device *pdev)
 	if (ret)
 		return dev_err_probe(&pdev->dev, ret, "no quota can be %llu bytes\n",
 				     dgem_quota_param);
+
+	ret = dgem_config_set_file_quota(&config, dgem_file_quota_param);
+	if (ret)
+		return dev_err_probe(&pdev->dev, ret, "no file's quota can be %llu bytes\n",
+				     dgem_file_quota_param);
 
 	/* objects of any size are one segment for the instance's own device */
 	dma_set_max_seg_size(&pdev->dev, UINT_MAX);

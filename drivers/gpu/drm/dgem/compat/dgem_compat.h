@@ -130,6 +130,20 @@ static inline void dgem_sched_forget(struct drm_sched_job *job)
 }
 #endif
 
+/* 7.3: cgroup regions are described by a structure. From 6.14 on there are such cgroups at all. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+struct dmem_cgroup_init {
+	u64 size;
+};
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#define drmm_cgroup_register_region(drm, name, init)	((struct dmem_cgroup_region *)NULL)
+#else
+#define drmm_cgroup_register_region(drm, name, init) \
+	drmm_cgroup_register_region(drm, name, (init)->size)
+#endif
+#endif
+
 /* 7.3: an area, not its flags */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
 #define vma_is_cow_mapping(vma)	is_cow_mapping((vma)->vm_flags)

@@ -23,6 +23,7 @@ static void dgem_config_init_test(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, cfg.engine, "auto");
 	KUNIT_EXPECT_EQ(test, cfg.dma_bits, 0);
 	KUNIT_EXPECT_EQ(test, cfg.quota, 0);
+	KUNIT_EXPECT_EQ(test, cfg.file_quota, 0);
 	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), 0);
 }
 
@@ -153,24 +154,41 @@ static const struct number_case quota_cases[] = {
 
 KUNIT_ARRAY_PARAM_DESC(quota, quota_cases, desc);
 
-static void dgem_config_set_quota_test(struct kunit *test)
+static void check_quota(struct kunit *test, int (*set)(struct dgem_config *cfg, u64 quota),
+			struct dgem_config *cfg, u64 *member)
 {
 	const struct number_case *c = test->param_value;
-	struct dgem_config cfg, want;
+	struct dgem_config before;
 
-	dgem_config_init(&cfg);
-	KUNIT_ASSERT_EQ(test, dgem_config_set_quota(&cfg, 3 * PAGE_SIZE), 0);
-	want = cfg;
-	KUNIT_EXPECT_EQ(test, cfg.quota, 3 * PAGE_SIZE);
+	dgem_config_init(cfg);
+	KUNIT_ASSERT_EQ(test, set(cfg, 3 * PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, *member, 3 * PAGE_SIZE);
+	before = *cfg;
 
-	KUNIT_EXPECT_EQ(test, dgem_config_set_quota(&cfg, c->value), c->ret);
-	if (!c->ret)
-		want.quota = c->value;
-	KUNIT_EXPECT_MEMEQ(test, &cfg, &want, sizeof(want));
-	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), 0);
+	KUNIT_EXPECT_EQ(test, set(cfg, c->value), c->ret);
+	KUNIT_EXPECT_EQ(test, *member, c->ret ? 3 * PAGE_SIZE : c->value);
+	KUNIT_EXPECT_EQ(test, dgem_config_validate(cfg), 0);
 
-	cfg.quota = c->value;
-	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), c->ret);
+	/* and nothing else has changed */
+	*member = 3 * PAGE_SIZE;
+	KUNIT_EXPECT_MEMEQ(test, cfg, &before, sizeof(before));
+
+	*member = c->value;
+	KUNIT_EXPECT_EQ(test, dgem_config_validate(cfg), c->ret);
+}
+
+static void dgem_config_set_quota_test(struct kunit *test)
+{
+	struct dgem_config cfg;
+
+	check_quota(test, dgem_config_set_quota, &cfg, &cfg.quota);
+}
+
+static void dgem_config_set_file_quota_test(struct kunit *test)
+{
+	struct dgem_config cfg;
+
+	check_quota(test, dgem_config_set_file_quota, &cfg, &cfg.file_quota);
 }
 
 static void dgem_config_validate_test(struct kunit *test)
@@ -204,6 +222,7 @@ static struct kunit_case dgem_config_tests[] = {
 	KUNIT_CASE_PARAM(dgem_config_set_engine_test, word_gen_params),
 	KUNIT_CASE_PARAM(dgem_config_set_dma_bits_test, bits_gen_params),
 	KUNIT_CASE_PARAM(dgem_config_set_quota_test, quota_gen_params),
+	KUNIT_CASE_PARAM(dgem_config_set_file_quota_test, quota_gen_params),
 	KUNIT_CASE(dgem_config_validate_test),
 	{}
 };

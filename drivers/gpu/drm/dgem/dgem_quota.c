@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/cgroup_dmem.h>
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_print.h>
+
+#include "compat/dgem_compat.h"
+#include "dgem_device.h"
+#include "dgem_gem.h"
+#include "dgem_mem.h"
+#include "dgem_quota.h"
+
+/**
+ * DOC: quotas
+ *
+ * Memory that is allocated for an object is charged three times: to the instance, to the file that
+ * made the object, and, where the kernel has it and the memory is contiguous, to the dmem cgroup of
+ * the process that made it. A charge that one of them does not allow for is undone in all of them
+ * (-ENOSPC).
+ *
+ * A charge belongs to the object, not to its handle: it stays until the last reference goes, be it
+ * held by a dma-buf, a mapping or a job, even if the file is gone by then.
+ *
+ * Memory that existed before the object (imports, user memory, device windows) is not charged.
+ * Pages and vmalloc memory are accounted to the memory cgroup as they are allocated.
+ */
+
+/**
+ * dgem_account_new - an account for a file
+ * @limit: the most bytes that may be charged, or 0 for no limit
+ *
+ * Return: the account with one reference, for dgem_account_put(), or NULL.
+ */
+struct dgem_account *dgem_account_new(u64 limit)
+{
+	struct dgem_account *account;
+
+	account = kzalloc_obj(*account);
+	if (!account)
+		return NULL;
+	kref_init(&account->refs);
+	account->limit = limit;
+	return account;
+}
+
+/**
+ * dgem_account_get - one more reference
+ * @account: the account
+ *
+ * Return: @account.
+ */
+struct dgem_account *dgem_account_get(struct dgem_account *account)
+{
+	kref_get(&account->refs);
+	return account;
+}
+
+static void dgem_account_free(struct kref *refs)
+{
+	kfree(container_of(refs, struct dgem_account, refs));
+}
+
+/**
+ * dgem_account_put - one reference less
+ * @account: the account
+ */
+void dgem_account_put(struct dgem_account *account)
+{
+	kref_put(&account->refs, dgem_account_free);
+}
+
+/* Adding first and looking later would refuse others what fits. */
+static int dgem_quota_add(atomic64_t *bytes, u64 by, u64 limit)
+{
+	s64 old = atomic64_read(bytes);
+
+	do {
+		if (limit && (old > limit || by > limit - old))
+			return -ENOSPC;
+	} while (!atomic64_try_cmpxchg(bytes, &old, old + by));
+	return 0;
+}
+
+/* Kinds of contiguous memory are charged once, as a whole: there is one cgroup to remember. */
+static int dgem_quota_charge_cgroup(struct dgem_object *obj, u64 bytes)
+{
+	struct dgem_device *ddev = to_dgem_device(obj->base.dev);
+	struct dmem_cgroup_region *region = ddev->regions[obj->ops->region];
+	int ret;
+
+	if (!region)
+		return 0;
+	ret = dmem_cgroup_try_charge(region, bytes, &obj->cgroup, NULL);
+	return ret == -EAGAIN ? -ENOSPC : ret;
+}
+
+/**
+ * dgem_quota_charge - charge memory that is going to be allocated for an object
+ * @obj: the object; whoever calls sees to it that charges and uncharges of one object follow one
+ *	another. Kinds with a &dgem_mem_ops.region are charged once
+ * @bytes: how much
+ *
+ * Return: 0; -ENOSPC if a limit of the instance, of the file or of a cgroup does not allow for it,
+ * or -ENOMEM, with nothing charged.
+ */
+int dgem_quota_charge(struct dgem_object *obj, u64 bytes)
+{
+	struct dgem_device *ddev = to_dgem_device(obj->base.dev);
+	struct dgem_account *account = obj->account;
+	int ret;
+
+	ret = dgem_quota_add(&ddev->stats.bytes, bytes, ddev->config.quota);
+	if (ret) {
+		drm_dbg(&ddev->drm, "%llu bytes are too many for the instance\n", bytes);
+		return ret;
+	}
+	if (account) {
+		ret = dgem_quota_add(&account->bytes, bytes, account->limit);
+		if (ret) {
+			drm_dbg(&ddev->drm, "%llu bytes are too many for the file\n", bytes);
+			goto err_device;
+		}
+	}
+	ret = dgem_quota_charge_cgroup(obj, bytes);
+	if (ret) {
+		drm_dbg(&ddev->drm, "%llu bytes are too many for the cgroup: %d\n", bytes, ret);
+		goto err_account;
+	}
+	atomic64_add(bytes, &obj->charged);
+	return 0;
+
+err_account:
+	if (account)
+		atomic64_sub(bytes, &account->bytes);
+err_device:
+	atomic64_sub(bytes, &ddev->stats.bytes);
+	return ret;
+}
+
+/**
+ * dgem_quota_uncharge - give a part of a charge back
+ * @obj: the object
+ * @bytes: how much, of what dgem_quota_charge() charged; all of it for kinds with a
+ *	&dgem_mem_ops.region
+ */
+void dgem_quota_uncharge(struct dgem_object *obj, u64 bytes)
+{
+	struct dgem_device *ddev = to_dgem_device(obj->base.dev);
+
+	if (obj->cgroup) {
+		dmem_cgroup_uncharge(obj->cgroup, bytes);
+		obj->cgroup = NULL;
+	}
+	if (obj->account)
+		atomic64_sub(bytes, &obj->account->bytes);
+	atomic64_sub(bytes, &ddev->stats.bytes);
+	atomic64_sub(bytes, &obj->charged);
+}
+
+/**
+ * dgem_quota_charged - what is charged for an object now
+ * @obj: the object
+ *
+ * Return: bytes.
+ */
+u64 dgem_quota_charged(const struct dgem_object *obj)
+{
+	return atomic64_read(&obj->charged);
+}
+
+/**
+ * dgem_quota_release - give back all charges of an object and its account
+ * @obj: the object, its memory freed
+ */
+void dgem_quota_release(struct dgem_object *obj)
+{
+	dgem_quota_uncharge(obj, dgem_quota_charged(obj));
+	if (obj->account)
+		dgem_account_put(obj->account);
+	obj->account = NULL;
+}
+
+static int dgem_quota_register(struct dgem_device *ddev, enum dgem_region which, const char *name,
+			       u64 size)
+{
+	const struct dmem_cgroup_init init = { .size = size };
+	struct dmem_cgroup_region *region;
+
+	region = drmm_cgroup_register_region(&ddev->drm, name, &init);
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+	/* none, without such cgroups */
+	ddev->regions[which] = region;
+	return 0;
+}
+
+/**
+ * dgem_quota_init - let cgroups limit the instance's contiguous memory
+ * @ddev: the instance, before it is registered
+ *
+ * Return: 0 or an error.
+ */
+int dgem_quota_init(struct dgem_device *ddev)
+{
+	u64 size = ddev->config.quota ?: (u64)totalram_pages() << PAGE_SHIFT;
+
+	return dgem_quota_register(ddev, DGEM_REGION_CONTIGUOUS, "contiguous", size);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+#ifndef _DGEM_QUOTA_H_
+#define _DGEM_QUOTA_H_
+
+#include <linux/atomic.h>
+#include <linux/kref.h>
+#include <linux/types.h>
+
+struct dgem_device;
+struct dgem_object;
+
+/**
+ * enum dgem_region - memory that the dmem cgroup limits
+ */
+enum dgem_region {
+	/** @DGEM_REGION_NONE: not its matter */
+	DGEM_REGION_NONE,
+	/** @DGEM_REGION_CONTIGUOUS: contiguous and coherent memory */
+	DGEM_REGION_CONTIGUOUS,
+	/** @DGEM_REGIONS: how many there are */
+	DGEM_REGIONS,
+};
+
+/**
+ * struct dgem_account - what an open file has made
+ *
+ * Objects outlive the file that made them; their account stays with them.
+ */
+struct dgem_account {
+	/** @refs: the file, and each object charged to it */
+	struct kref refs;
+	/** @bytes: bytes of memory charged */
+	atomic64_t bytes;
+	/** @limit: the most that @bytes may be, or 0 for no limit */
+	u64 limit;
+};
+
+struct dgem_account *dgem_account_new(u64 limit);
+struct dgem_account *dgem_account_get(struct dgem_account *account);
+void dgem_account_put(struct dgem_account *account);
+int dgem_quota_charge(struct dgem_object *obj, u64 bytes);
+void dgem_quota_uncharge(struct dgem_object *obj, u64 bytes);
+u64 dgem_quota_charged(const struct dgem_object *obj);
+void dgem_quota_release(struct dgem_object *obj);
+int dgem_quota_init(struct dgem_device *ddev);
+
+#endif
