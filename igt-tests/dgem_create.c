@@ -102,8 +102,8 @@ static void test_sizes(int fd, const struct dgem_kind *kind)
 }
 
 /*
- * Make objects until memory runs out; returns how many. Kinds without a pool of their own would take
- * all that the machine has, so they get a little of it.
+ * Make objects until memory runs out; returns how many. Kinds without a pool of their own would
+ * take all that the machine has, so they get a little of it.
  */
 static int hoard(int fd, const struct dgem_kind *kind, uint64_t size, uint32_t *handles)
 {

@@ -442,9 +442,9 @@ static int count_fds(void)
 
 /*
  * Pages that were freed a moment ago wait in per-CPU lists and are missing in CmaFree. A contiguous
- * allocation drains those lists, so one is made first, and given back only when CmaFree was read: its
- * own pages would wait there, too. It also tells the next free handle. Reading stat_refresh folds the
- * per-CPU counters.
+ * allocation drains those lists, so one is made first, and given back only when CmaFree was read:
+ * its own pages would wait there, too. It also tells the next free handle. Reading stat_refresh
+ * folds the per-CPU counters.
  */
 static void take_snapshot(int fd, struct dgem_snapshot *snapshot)
 {

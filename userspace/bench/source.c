@@ -204,6 +204,7 @@ struct source sources[] = {
 		.create = vgem_create, .locate = vgem_locate,
 	},
 };
+
 const unsigned int source_count = ARRAY_SIZE(sources);
 
 void destroy_buffer(const struct source *source, struct buffer *buffer)

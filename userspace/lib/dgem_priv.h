@@ -51,8 +51,13 @@ struct dgem_bo {
 
 /**
  * dgem_ioctl() - drmIoctl() that returns a negative errno
+ * @dev: the device
+ * @request: the ioctl's number
+ * @arg: its argument
  *
  * Interrupted calls are restarted, which every dgem ioctl stands: its time-outs are absolute.
+ *
+ * Return: 0 or a negative errno.
  */
 static inline int dgem_ioctl(const struct dgem_device *dev, unsigned long request, void *arg)
 {

@@ -216,14 +216,22 @@ const char *dgem_device_path(const struct dgem_device *dev);
 int dgem_device_get_info(struct dgem_device *dev, struct dgem_device_info *info, size_t size);
 
 /**
- * dgem_device_get_engine() - ask who moves the bytes; parameters and errors as for
- * dgem_device_get_info()
+ * dgem_device_get_engine() - ask who moves the bytes
+ * @dev: the device
+ * @info: the answer
+ * @size: sizeof(*info); what this version of driver and library does not know is cleared
+ *
+ * Return: 0; an error of the ioctl.
  */
 int dgem_device_get_engine(struct dgem_device *dev, struct dgem_engine_info *info, size_t size);
 
 /**
- * dgem_device_get_stats() - ask for the device's counters; parameters and errors as for
- * dgem_device_get_info()
+ * dgem_device_get_stats() - ask for the device's counters
+ * @dev: the device
+ * @stats: the answer
+ * @size: sizeof(*stats); what this version of driver and library does not know is cleared
+ *
+ * Return: 0; an error of the ioctl.
  */
 int dgem_device_get_stats(struct dgem_device *dev, struct dgem_stats *stats, size_t size);
 
@@ -273,12 +281,20 @@ int dgem_bo_new(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
  */
 int dgem_bo_from_dmabuf(struct dgem_device *dev, int fd, struct dgem_bo **bo);
 
-/** dgem_bo_ref() - add a reference and return @bo */
+/**
+ * dgem_bo_ref() - add a reference
+ * @bo: the object
+ *
+ * Return: @bo.
+ */
 struct dgem_bo *dgem_bo_ref(struct dgem_bo *bo);
 
 /**
- * dgem_bo_del() - drop a reference; the last one removes the mapping and closes the handle. The
- * memory itself lives on while a job, a dma-buf or another process uses it.
+ * dgem_bo_del() - drop a reference
+ * @bo: the object, or NULL
+ *
+ * The last one removes the mapping and closes the handle. The memory itself lives on while a job, a
+ * dma-buf or another process uses it.
  */
 void dgem_bo_del(struct dgem_bo *bo);
 
@@ -326,6 +342,7 @@ int dgem_bo_map(struct dgem_bo *bo, void **ptr);
 
 /**
  * dgem_bo_unmap() - take back one dgem_bo_map()
+ * @bo: the object
  *
  * Return: 0; -EINVAL if the object is not mapped.
  */

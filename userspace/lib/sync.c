@@ -5,8 +5,8 @@
  * Waiting for syncobjs.
  *
  * The wait ioctls say that a fence has signalled, not whether what it stands for went well. The
- * fence's error is told by a sync_file only, so one is made after the wait. The points of a timeline
- * are fences of the timeline's own, which pass no errors on.
+ * fence's error is told by a sync_file only, so one is made after the wait. The points of a
+ * timeline are fences of the timeline's own, which pass no errors on.
  */
 #include <linux/sync_file.h>
 #include <sys/ioctl.h>
