@@ -121,6 +121,7 @@ static inline void dgem_sched_forget(struct drm_sched_job *job)
 {
 	struct dma_fence *parent = job->s_fence->parent;
 
+	/* as drm_sched sets it: whoever still reads the old one holds a reference */
 	smp_store_release(&job->s_fence->parent, NULL);
 	dma_fence_put(parent);
 }
