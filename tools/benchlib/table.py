@@ -58,7 +58,8 @@ def _remarks(figures):
     yield ("Touching mapped pages alone: "
            f"{_number(figures.cost('touch-again', 'none', 'memory', 'anonymous'))}. "
            f"Clearing 16 MiB alone: {_number(alone['bytes'])} page by page (rep stosb counts "
-           f"each byte: the heaps, udmabuf, vgem), {_number(alone['words'])} in words (dgem's kinds of today).")
+           f"each byte: the heaps, udmabuf, vgem), {_number(alone['words'])} in words (dgem's "
+           "kinds of today).")
     for peer, kind, cleared in (("dgem", "contiguous", "words"), ("heap-cma", "cma", "bytes"),
                                 ("heap-system", "pages", "bytes")):
         cost = figures.cost("create+export", peer, kind, "dma-buf")

@@ -7,7 +7,7 @@ O	?= out
 VM	:= tools/vm
 USER	:= $(O)/build/userspace
 
-.PHONY: all modules userspace check demo bench install uninstall clean help
+.PHONY: all modules userspace check check-style demo bench install uninstall clean help
 
 all: modules userspace ## modules for KDIR, and the user space
 
@@ -25,6 +25,9 @@ userspace: $(USER)/build.ninja ## libdrm_dgem, the dgem tool, examples
 
 check: ## every test, in virtual machines
 	tools/check
+
+check-style: ## checkpatch, sparse, clang, kernel-doc and more on all sources
+	tools/check-style
 
 demo: ## a short tour in a virtual machine
 	tools/demo
@@ -49,5 +52,5 @@ clean: ## delete what was built here (not the cache: tools/vm clean)
 	$(RM) -r $(O)
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' tools/make/commands.mk | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' tools/make/commands.mk | expand -t 18
 	@echo; echo 'A virtual machine to try dgem in, no hardware needed: tools/vm --help'

@@ -2,6 +2,7 @@
 # Copyright (C) 2026 The dgem authors
 """The programs and headers that the machine itself must have."""
 
+import glob
 import os
 import platform
 import shutil
@@ -22,13 +23,35 @@ NEEDS = {
         "gcc": "gcc", "meson": "meson", "ninja": "ninja-build", "pkg-config": "pkg-config",
         "/usr/include/libdrm/drm.h": "libdrm-dev",
     },
+    "style-quick": {
+        "perl": "perl", "codespell": "codespell", "shellcheck": "shellcheck",
+        "pyflakes3": "pyflakes3", "g++": "g++", "/usr/include/libdrm/drm.h": "libdrm-dev",
+        "/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a": "gcc-{gcc}-multilib",
+        "/usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a": "g++-{gcc}-multilib",
+    },
+    "style": {
+        "sparse": "sparse", "spatch": "coccinelle", "cppcheck": "cppcheck",
+        "clang-19": "clang-19", "ld.lld-19": "lld-19", "llvm-ar-19": "llvm-19",
+        "clang-tidy-19": "clang-tidy-19", "yamllint": "yamllint", "dtc": "device-tree-compiler",
+        "/usr/lib/python3/dist-packages/jsonschema": "python3-jsonschema",
+        "/usr/lib/python3/dist-packages/ruamel*": "python3-ruamel.yaml",
+        "/usr/lib/python3/dist-packages/rfc3987.py": "python3-rfc3987",
+        "/usr/lib/python3/dist-packages/libfdt.py": "python3-libfdt",
+    },
 }
 
 
 def _present(what):
     if what.startswith("/"):
-        return os.path.exists(what)
+        return glob.glob(what)
     return shutil.which(what)
+
+
+def _named(package):
+    """The package's name; without the compiler's number it would keep out cross compilers."""
+    if "{gcc}" not in package:
+        return package
+    return package.format(gcc=run(["gcc", "-dumpversion"]).split(".")[0])
 
 
 def require(*purposes):
@@ -36,7 +59,7 @@ def require(*purposes):
     if platform.machine() != "x86_64" or not os.path.exists("/etc/debian_version"):
         raise VmError("this needs Debian on a 64-bit PC (its packages and its compiler)")
     wanted = {what: package for purpose in purposes for what, package in NEEDS[purpose].items()}
-    missing = sorted({package for what, package in wanted.items() if not _present(what)})
+    missing = sorted({_named(package) for what, package in wanted.items() if not _present(what)})
     if not missing:
         return
     if os.geteuid() != 0:

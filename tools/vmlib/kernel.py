@@ -67,6 +67,12 @@ class Kernel:
                 write(self._stamp, self.release + "\n")
         return self
 
+    def unpacked(self):
+        """Only the source, for its scripts."""
+        if not os.path.isdir(self.source):
+            self._unpack()
+        return self
+
     def _unpack(self):
         with lock(f"source-{slug(self.version)}"):
             if not os.path.isdir(self.source):

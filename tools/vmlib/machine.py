@@ -155,7 +155,8 @@ class Machine:
         options = self.options
         # An oops is the end: what the dead task held would only keep the rest waiting.
         args = ["console=ttyS0", "ignore_loglevel", "panic=-1", "oops=panic", "no_hash_pointers",
-                "rdinit=/init", "log_buf_len=4M", "rcupdate.rcu_cpu_stall_timeout=120", f"cma={options.cma}"]
+                "rdinit=/init", "log_buf_len=4M", "rcupdate.rcu_cpu_stall_timeout=120",
+                f"cma={options.cma}"]
         if self.kernel.flavour == "debug":
             # Poisoned slabs keep no stale pointers, in which kmemleak would see references.
             args += ["slab_debug=P", "kasan_multi_shot", "watchdog_thresh=60",

@@ -26,7 +26,7 @@ def _files(tree):
                     yield os.path.relpath(os.path.join(folder, name), tree)
 
 
-def _mirror(tree, copy):
+def mirror(tree, copy):
     """Bring the copy up to date; files keep their times, so make rebuilds little."""
     note = f"{copy}/.copied"
     now = sorted(_files(tree))
@@ -71,7 +71,7 @@ class Modules:
 
     def _build(self, make_args, keep_going):
         os.makedirs(self.copy, exist_ok=True)
-        _mirror(self.tree, self.copy)
+        mirror(self.tree, self.copy)
         say(f"modules: {self.kernel.series} {self.kernel.flavour}")
         args = ["make", "-C", self.kernel.build, f"M={self.copy}", f"-j{jobs()}"]
         try:

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 The dgem authors
+"""Gates that read the sources as text: they need no build and take seconds."""
+
+import glob
+import os
+import re
+import tempfile
+
+from vmlib.base import TREE, read
+
+from . import sources
+from .gate import call, fail, head, ok, silent, skip
+
+# What checkpatch asks of kernel code that user space cannot do, has no names for, or spells its own
+# way (C's own integer types, libdrm's names, IGT's "int igt_main()").
+NOT_FOR_USER_SPACE = ("PREFER_KERNEL_TYPES", "CAMELCASE", "VOLATILE", "ARRAY_SIZE",
+                      "PREFER_DEFINED_ATTRIBUTE_MACRO", "EMBEDDED_FUNCTION_NAME",
+                      "FUNCTION_WITHOUT_ARGS")
+# What goes into no kernel tree may be what makes it build in an old one.
+NOT_FOR_COMPAT = ("LINUX_VERSION_CODE", "CONSTANT_COMPARISON")
+# The control statements of a test framework: loops and blocks with a body of the caller's.
+NOT_FOR_FRAMEWORKS = ("MACRO_WITH_FLOW_CONTROL", "MACRO_ARG_REUSE", "COMPLEX_MACRO",
+                      "AVOID_EXTERNS", "FUNCTION_ARGUMENTS", "TRAILING_STATEMENTS", "BRACES")
+LONGEST_FILE = 600
+# Debian's own, which has its packages' modules, and no caches in the kernel's folders.
+PYTHON = ("/usr/bin/python3", "-B")
+
+
+def _checkpatch(kernel, name, files, ignored=()):
+    args = ["perl", f"{kernel.source}/scripts/checkpatch.pl", "--no-tree", "--strict", "--terse",
+            "--show-types", "--no-summary", "--max-line-length=100"]
+    args += [f"--ignore={','.join(ignored)}"] if ignored else []
+    # The cache of CamelCase names goes where checkpatch is started, the paths with it.
+    with tempfile.TemporaryDirectory() as work:
+        status, text = call([*args, "-f", *[f"{TREE}/{each}" for each in files]], cwd=work)
+    # It looks for the CamelCase names of a kernel tree.
+    text = re.sub(r"(?m)^(total: 0 errors, 0 warnings, 0 checks|Use of uninitialized value \$root"
+                  r"|find: \S+/include).*\n?", "", text)
+    text = text.replace(f"{TREE}/", "")
+    return fail(name, head(text) or f"status {status}") if status or text.strip() else ok(name)
+
+
+def checkpatch(kernel):
+    """checkpatch --strict: nothing at all for the kernel; user space with C's own types."""
+    compat = sources.matching(r"^drivers/.*compat.*\.h$")
+    frameworks = sources.matching(r"^(igt-tests/.*|userspace/tests/tap)\.h$")
+    yield _checkpatch(kernel, "checkpatch-kernel", sources.kernel())
+    yield _checkpatch(kernel, "checkpatch-compat", compat, NOT_FOR_COMPAT)
+    yield _checkpatch(kernel, "checkpatch-user",
+                      [each for each in sources.user_code() if each not in frameworks],
+                      NOT_FOR_USER_SPACE)
+    yield _checkpatch(kernel, "checkpatch-frameworks", frameworks,
+                      NOT_FOR_USER_SPACE + NOT_FOR_FRAMEWORKS)
+
+
+def kernel_doc(kernel):
+    """kernel-doc -Wall: every function, struct and member documented as it is."""
+    files = sources.kernel_code() + sources.matching(r"^userspace/lib/.*\.h$")
+    yield silent("kernel-doc", [*PYTHON, f"{kernel.source}/scripts/kernel-doc", "-none", "-Wall",
+                                *files])
+
+
+def spelling(_):
+    """codespell."""
+    yield silent("codespell", ["codespell", "--builtin", "clear,rare", "--ignore-words-list",
+                               ",".join(("renderd",)), *sources.every()])
+
+
+def scripts(_):
+    """shellcheck of shell scripts, pyflakes and a compiler's look at Python."""
+    yield silent("shellcheck", ["shellcheck", "--format=gcc", *sources.shell()])
+    yield silent("pyflakes", ["pyflakes3", *sources.python()])
+
+
+def lines(_):
+    """Lines of at most 100 columns, no white space at their end, files of a reasonable length."""
+    found = []
+    for name in sources.matching(r"\.([ch]|py|sh|rst|md|mk)$|^tools/[^/.]*$"):
+        text = read(f"{TREE}/{name}").expandtabs(8)
+        for number, line in enumerate(text.splitlines(), 1):
+            # checkpatch knows better where a long line is better than a torn one.
+            if len(line) > 100 and not name.endswith((".c", ".h", ".md")):
+                found.append(f"{name}:{number}: {len(line)} columns")
+            if line != line.rstrip():
+                found.append(f"{name}:{number}: white space at its end")
+        if name.endswith((".c", ".h")) and text.count("\n") >= LONGEST_FILE:
+            found.append(f"{name}: {text.count(chr(10))} lines")
+        if text and not text.endswith("\n"):
+            found.append(f"{name}: no end of the last line")
+    yield fail("lines", head("\n".join(found))) if found else ok("lines")
+
+
+def abi(kernel):
+    """The validator of Documentation/ABI, of the kernel's own."""
+    folder = f"{TREE}/Documentation/ABI"
+    if not os.path.isdir(folder):
+        yield skip("abi", "there is no Documentation/ABI")
+        return
+    with tempfile.TemporaryDirectory() as work:
+        # It wants the folders of a whole tree.
+        for name in ("stable", "testing", "obsolete", "removed"):
+            os.makedirs(f"{work}/{name}")
+            for path in glob.glob(f"{folder}/{name}/*"):
+                os.symlink(path, f"{work}/{name}/{os.path.basename(path)}")
+        yield silent("abi", [*PYTHON, f"{kernel.source}/tools/docs/get_abi.py", "-D", work,
+                             "validate"])
