@@ -23,6 +23,13 @@
  * SUBTEST: zeroed-%s
  * Description: New memory is zero to its end, even if it held data a moment ago.
  *
+ * arg[1]:
+ *
+ * @contiguous: contiguous cached memory
+ * @coherent: coherent memory
+ * @wc: write-combined memory
+ * @vmalloc: single pages
+ *
  * SUBTEST: exhaust-%s
  * Description: When memory runs out the call says ENOMEM, and all of it comes back.
  *
@@ -361,7 +368,8 @@ static void test_handles(int fd)
 static const struct dgem_kind_test tests[] = {
 	{ "sizes", "An object is rounded up to pages and tells what it is.", test_sizes },
 	{ "zeroed", "New memory is zero, even if it held data a moment ago.", test_zeroed },
-	{ "exhaust", "When memory runs out the call says so, and all comes back.", test_exhaust },
+	{ "exhaust", "When memory runs out the call says so, and all comes back.", test_exhaust,
+	  DGEM_KIND_POOL },
 };
 
 static const struct {

@@ -63,6 +63,7 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @pages: memory in pages
+ * @vmalloc: single pages
  */
 
 IGT_TEST_DESCRIPTION("dgem and other drivers use each other's dma-bufs.");

@@ -48,6 +48,7 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @pages: memory in pages
+ * @vmalloc: single pages
  *
  * SUBTEST: bad-handle
  * Description: There is no offset for a handle that does not exist.

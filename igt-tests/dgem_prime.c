@@ -36,6 +36,7 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @pages: memory in pages
+ * @vmalloc: single pages
  *
  * SUBTEST: mmap-private
  * Description: Copy-on-write mappings of a dma-buf are refused, read-only ones too.

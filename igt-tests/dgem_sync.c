@@ -28,6 +28,7 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @pages: memory in pages
+ * @vmalloc: single pages
  *
  * SUBTEST: waits
  * Description: The start of a window waits for the job that writes the object.

@@ -30,6 +30,10 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "pages",
 		.kind = DRM_DGEM_KIND_PAGES,
 		.caps = DGEM_CAPS_ALL,
+	}, {
+		.name = "vmalloc",
+		.kind = DRM_DGEM_KIND_VMALLOC,
+		.caps = DGEM_CAPS_ALL,
 	},
 	{ }
 };
@@ -165,6 +169,8 @@ void dgem_kind_subtests(int fd, const struct dgem_kind_test *tests, int count, u
 
 	for (int i = 0; i < count; i++) {
 		for_each_dgem_kind(kind, need) {
+			if ((kind->traits & tests[i].traits) != tests[i].traits)
+				continue;
 			igt_describe(tests[i].describe);
 			igt_subtest_f("%s-%s", tests[i].name, kind->name) {
 				struct dgem_snapshot before;

@@ -73,6 +73,8 @@ struct dgem_test {
 struct dgem_kind_test {
 	const char *name, *describe;
 	void (*test)(int fd, const struct dgem_kind *kind);
+	/* DGEM_KIND_* that a kind must have for it */
+	uint32_t traits;
 };
 
 void dgem_subtests(int fd, const struct dgem_test *tests, int count);

@@ -35,6 +35,7 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @pages: memory in pages
+ * @vmalloc: single pages
  *
  * SUBTEST: jobs-running
  * Description: Running and queued jobs end, with or without an error.

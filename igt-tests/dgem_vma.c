@@ -47,6 +47,7 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @pages: memory in pages
+ * @vmalloc: single pages
  */
 
 IGT_TEST_DESCRIPTION("What the memory management may do with a mapping, and what not.");

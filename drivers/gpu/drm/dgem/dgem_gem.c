@@ -43,6 +43,7 @@ static const struct dgem_mem_ops * const dgem_mem_kinds[] = {
 	&dgem_mem_coherent,
 	&dgem_mem_pages,
 	&dgem_mem_import,
+	&dgem_mem_vmalloc,
 };
 
 static bool dgem_gem_offered(struct dgem_device *ddev, const struct dgem_mem_ops *ops)
@@ -176,6 +177,34 @@ static int dgem_gem_check(struct dgem_device *ddev, const struct dgem_mem_ops *o
 	return dgem_gem_offered(ddev, ops) ? 0 : -EOPNOTSUPP;
 }
 
+/*
+ * What the CPU has just cleared is still in its caches: clean it for the devices, and have a
+ * mapping to do so again after every window. A device that would get a bounced copy can't do it.
+ */
+static int dgem_gem_map_own(struct dgem_object *obj)
+{
+	struct device *dev = obj->base.dev->dev;
+	struct dgem_mapping *map;
+
+	if (!obj->ops->own_map)
+		return 0;
+	if (obj->ops->reaches(obj, dev))
+		return -EOPNOTSUPP;
+	map = dgem_mapping_create(obj, dev, DMA_BIDIRECTIONAL);
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	dgem_mapping_sync(map, 0, obj->base.size, false);
+	obj->own_map = map;
+	return 0;
+}
+
+static void dgem_gem_free_memory(struct dgem_object *obj)
+{
+	if (obj->own_map)
+		dgem_mapping_destroy(obj, obj->own_map);
+	obj->ops->free(obj);
+}
+
 /**
  * dgem_gem_create - make an object
  * @ddev: its instance
@@ -216,13 +245,16 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, struct dgem_accoun
 	ret = ops->alloc(obj, args);
 	if (ret)
 		goto err_abort;
+	ret = dgem_gem_map_own(obj);
+	if (ret)
+		goto err_free;
 	ret = dgem_gem_publish(obj);
 	if (ret)
 		goto err_free;
 	return obj;
 
 err_free:
-	ops->free(obj);
+	dgem_gem_free_memory(obj);
 err_abort:
 	drm_dbg(&ddev->drm, "no %s object of %zu bytes: %d\n", ops->name, bytes, ret);
 	dgem_gem_abort(obj);
@@ -264,7 +296,7 @@ void dgem_gem_free(struct drm_gem_object *gem)
 	mutex_unlock(&ddev->objects_lock);
 
 	atomic64_dec(&ddev->stats.objects);
-	obj->ops->free(obj);
+	dgem_gem_free_memory(obj);
 	dgem_gem_abort(obj);
 }
 

@@ -58,6 +58,9 @@ struct dgem_object {
 	/** @mem: what else the memory kind keeps of the object */
 	void *mem;
 
+	/** @own_map: our memory mapped for the instance's own device, or NULL */
+	struct dgem_mapping *own_map;
+
 	/** @dmabuf: the dma-buf imported, with a reference, or NULL */
 	struct dma_buf *dmabuf;
 	/** @sgt: the import's table, mapped for the engine; dropped as @engine_map is */

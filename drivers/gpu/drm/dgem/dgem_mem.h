@@ -42,6 +42,12 @@ struct dgem_mem_ops {
 	bool takes_source;
 	/** @region: what the dmem cgroup charges objects of this kind to, as a whole */
 	enum dgem_region region;
+	/**
+	 * @own_map: the memory has no DMA mapping of its own making. It gets one for the instance's
+	 * own device as long as it lives, by which fresh memory is cleaned and windows of CPU
+	 * access are synced.
+	 */
+	bool own_map;
 
 	/** @offered: does the instance have this kind? Optional: yes */
 	bool (*offered)(struct dgem_device *ddev);
@@ -98,6 +104,7 @@ extern const struct dgem_mem_ops dgem_mem_contiguous;
 extern const struct dgem_mem_ops dgem_mem_coherent;
 extern const struct dgem_mem_ops dgem_mem_import;
 extern const struct dgem_mem_ops dgem_mem_pages;
+extern const struct dgem_mem_ops dgem_mem_vmalloc;
 
 struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev);
 int dgem_mem_span_reaches(struct dgem_object *obj, struct device *dev);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) 2026 The dgem authors
  *
- * What the kinds of physically contiguous memory have in common.
+ * What the kinds of memory have in common whose pages stay where they are.
  */
 
 #include <linux/dma-mapping.h>
@@ -18,8 +18,39 @@
 #include "dgem_range.h"
 
 /**
- * dgem_mem_span_sgt - table of an object with contiguous pages, see &dgem_mem_ops.get_sgt
+ * dgem_mem_span_pfn - page frame of a page of contiguous memory, see &dgem_mem_ops.pfn
  * @obj: the object
+ * @page: page of the object, in range
+ * @run: set to the pages from there to the end
+ *
+ * Return: the frame number.
+ */
+unsigned long dgem_mem_span_pfn(struct dgem_object *obj, u64 page, u64 *run)
+{
+	*run = (obj->base.size >> PAGE_SHIFT) - page;
+	return page_to_pfn(obj->page) + page;
+}
+
+static unsigned long dgem_mem_pfn(struct dgem_object *obj, u64 page, u64 *run)
+{
+	return obj->ops->pfn ? obj->ops->pfn(obj, page, run) : dgem_mem_span_pfn(obj, page, run);
+}
+
+/* the physically contiguous bytes from a page on: runs that continue each other are one */
+static u64 dgem_mem_stretch(struct dgem_object *obj, u64 page, u64 *addr)
+{
+	u64 pages = obj->base.size >> PAGE_SHIFT, count, run;
+	unsigned long pfn = dgem_mem_pfn(obj, page, &count);
+
+	while (page + count < pages && dgem_mem_pfn(obj, page + count, &run) == pfn + count)
+		count += run;
+	*addr = PFN_PHYS(pfn);
+	return count << PAGE_SHIFT;
+}
+
+/**
+ * dgem_mem_span_sgt - table of an object's pages, see &dgem_mem_ops.get_sgt
+ * @obj: the object, with &dgem_object.page or &dgem_mem_ops.pfn
  * @dev: device to split it for
  *
  * Return: the table or -ENOMEM.
@@ -29,32 +60,43 @@ struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev)
 	unsigned long boundary = dma_get_seg_boundary(dev);
 	/* what is bounced has to fit into a slot of the bounce buffer */
 	u32 max_seg = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
-	u64 addr = page_to_phys(obj->page), left = obj->base.size;
+	u64 offset, addr, left = 0;
 	struct scatterlist *sg;
+	unsigned int i, nents = 0;
 	struct sg_table *sgt;
-	unsigned int i;
+
+	for (offset = 0; offset < obj->base.size; offset += left) {
+		left = dgem_mem_stretch(obj, offset >> PAGE_SHIFT, &addr);
+		nents += dgem_span_segments(addr, left, max_seg, boundary);
+	}
 
 	sgt = kmalloc_obj(*sgt);
 	if (!sgt)
 		return ERR_PTR(-ENOMEM);
-	if (sg_alloc_table(sgt, dgem_span_segments(addr, left, max_seg, boundary), GFP_KERNEL)) {
+	if (sg_alloc_table(sgt, nents, GFP_KERNEL)) {
 		kfree(sgt);
 		return ERR_PTR(-ENOMEM);
 	}
 
+	offset = 0;
+	left = 0;
 	for_each_sgtable_sg(sgt, sg, i) {
-		u32 len = dgem_span_next(addr, left, max_seg, boundary);
+		u32 len;
 
+		if (!left)
+			left = dgem_mem_stretch(obj, offset >> PAGE_SHIFT, &addr);
+		len = dgem_span_next(addr, left, max_seg, boundary);
 		sg_set_page(sg, pfn_to_page(PHYS_PFN(addr)), len, offset_in_page(addr));
 		addr += len;
 		left -= len;
+		offset += len;
 	}
 	return sgt;
 }
 
 /**
  * dgem_mem_span_reaches - can a device take the memory as it is, see &dgem_mem_ops.reaches
- * @obj: the object
+ * @obj: the object, with &dgem_object.page or &dgem_mem_ops.pfn
  * @dev: the device
  *
  * A device that would get a bounced copy can't share the memory: two copies overwrite each other.
@@ -66,27 +108,18 @@ struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev)
 int dgem_mem_span_reaches(struct dgem_object *obj, struct device *dev)
 {
 	u64 mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
-	u64 last = page_to_phys(obj->page) + obj->base.size - 1;
+	u64 offset, addr, length;
 
 	if (dma_max_mapping_size(dev) == SIZE_MAX)
 		return 0;
-	if (!dma_addressing_limited(dev) || last > mask)
+	if (!dma_addressing_limited(dev))
 		return -EBUSY;
+	for (offset = 0; offset < obj->base.size; offset += length) {
+		length = dgem_mem_stretch(obj, offset >> PAGE_SHIFT, &addr);
+		if (addr + length - 1 > mask)
+			return -EBUSY;
+	}
 	return 0;
-}
-
-/**
- * dgem_mem_span_pfn - page frame of a page, see &dgem_mem_ops.pfn
- * @obj: the object
- * @page: page of the object, in range
- * @run: set to the pages from there to the end
- *
- * Return: the frame number.
- */
-unsigned long dgem_mem_span_pfn(struct dgem_object *obj, u64 page, u64 *run)
-{
-	*run = (obj->base.size >> PAGE_SHIFT) - page;
-	return page_to_pfn(obj->page) + page;
 }
 
 /**

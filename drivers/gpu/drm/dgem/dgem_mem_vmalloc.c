@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/gfp.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include <drm/dgem_drm.h>
+#include <drm/drm_device.h>
+
+#include "compat/dgem_compat.h"
+#include "dgem_gem.h"
+#include "dgem_mem.h"
+
+/**
+ * DOC: vmalloc memory
+ *
+ * Single pages from anywhere, contiguous for the kernel alone: the kind for objects larger than any
+ * contiguous block. Nobody keeps a list of the pages, the kernel's page table is the list: a fault
+ * asks vmalloc_to_page(), and so does whoever builds a scatterlist.
+ *
+ * vmalloc() knows no device. Where the instance's mask leaves out a part of the machine's memory,
+ * the pages are therefore chosen one at a time, from zone to zone until one is within reach, and
+ * put together with vmap(). An object has all of its pages within reach or is not made.
+ *
+ * The zeroes are cleaned out of the caches through a mapping for the instance's own device, see
+ * &dgem_mem_ops.own_map, which also serves the windows of CPU access.
+ */
+
+/* charged to the caller's cgroup; running out is the caller's problem, not the OOM killer's */
+#define DGEM_GFP_VMALLOC	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | \
+				 __GFP_RETRY_MAYFAIL)
+
+static struct page *dgem_vmalloc_page(u64 mask, unsigned int *zone)
+{
+	static const gfp_t zones[] = { 0, __GFP_DMA32, __GFP_DMA };
+	struct page *page;
+
+	/* a zone that gave a page out of reach would give the same page again: don't return to it */
+	for (; *zone < ARRAY_SIZE(zones); (*zone)++) {
+		page = alloc_page(DGEM_GFP_VMALLOC | zones[*zone]);
+		if (!page)
+			return NULL;
+		if (page_to_phys(page) + PAGE_SIZE - 1 <= mask)
+			return page;
+		__free_page(page);
+	}
+	return NULL;
+}
+
+static void *dgem_vmalloc_within(size_t size, u64 mask)
+{
+	unsigned long i, count = size >> PAGE_SHIFT;
+	struct page **pages;
+	unsigned int zone = 0;
+	void *vaddr;
+
+	if (count > totalram_pages())
+		return NULL;
+	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!pages)
+		return NULL;
+
+	for (i = 0; i < count; i++) {
+		pages[i] = dgem_vmalloc_page(mask, &zone);
+		if (!pages[i])
+			goto err_free;
+	}
+	/* from here on vfree() gives back the pages and the array */
+	vaddr = vmap(pages, count, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	if (!vaddr)
+		goto err_free;
+	return vaddr;
+
+err_free:
+	while (i--)
+		__free_page(pages[i]);
+	kvfree(pages);
+	return NULL;
+}
+
+static int dgem_vmalloc_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
+{
+	struct device *dev = obj->base.dev->dev;
+
+	if (dma_addressing_limited(dev))
+		obj->vaddr = dgem_vmalloc_within(obj->base.size,
+						 min_not_zero(dma_get_mask(dev),
+							      dev->bus_dma_limit));
+	else
+		obj->vaddr = __vmalloc(obj->base.size, DGEM_GFP_VMALLOC);
+	if (!obj->vaddr)
+		return -ENOMEM;
+
+	obj->cache_granted = DRM_DGEM_CACHE_CACHED;
+	return 0;
+}
+
+static void dgem_vmalloc_free(struct dgem_object *obj)
+{
+	vfree(obj->vaddr);
+}
+
+static unsigned long dgem_vmalloc_pfn(struct dgem_object *obj, u64 page, u64 *run)
+{
+	*run = 1;
+	return vmalloc_to_pfn(obj->vaddr + (page << PAGE_SHIFT));
+}
+
+/** dgem_mem_vmalloc - cached memory in single pages */
+const struct dgem_mem_ops dgem_mem_vmalloc = {
+	.name = "vmalloc",
+	.kind = DRM_DGEM_KIND_VMALLOC,
+	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
+	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_CACHED),
+	.own_map = true,
+	.alloc = dgem_vmalloc_alloc,
+	.free = dgem_vmalloc_free,
+	.get_sgt = dgem_mem_span_sgt,
+	.reaches = dgem_mem_span_reaches,
+	.pfn = dgem_vmalloc_pfn,
+	.vmap = dgem_mem_vaddr_vmap,
+};
