@@ -187,6 +187,7 @@ failed:
 struct source sources[] = {
 	DGEM_SOURCE("contiguous", VARIANT(DRM_DGEM_KIND_CONTIGUOUS, DRM_DGEM_CACHE_DEFAULT)),
 	DGEM_SOURCE("coherent", VARIANT(DRM_DGEM_KIND_COHERENT, DRM_DGEM_CACHE_DEFAULT)),
+	DGEM_SOURCE("pages", VARIANT(DRM_DGEM_KIND_PAGES, DRM_DGEM_CACHE_DEFAULT)),
 	{
 		.peer = "heap-system", .kind = "pages", .open = heap_system_open,
 		.create = heap_create,
