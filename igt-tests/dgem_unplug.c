@@ -13,6 +13,7 @@
 #include "igt_syncobj.h"
 #include "sw_sync.h"
 
+#include "dgem_bind.h"
 #include "dgem_util.h"
 
 /**
@@ -49,20 +50,7 @@
 
 IGT_TEST_DESCRIPTION("The device goes away under its clients, and comes back.");
 
-#define DRIVER	"/sys/bus/platform/drivers/dgem"
 #define SIZE	(16 * DGEM_PAGE)
-
-static void write_name(const char *dir, const char *file, const char *name)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	igt_assert_fd(fd);
-	igt_assert_eq(write(fd, name, strlen(name)), strlen(name));
-	close(fd);
-}
 
 /* The device comes back as it was: zeroed memory, and jobs that work. */
 static void plug_in(void)
@@ -70,21 +58,13 @@ static void plug_in(void)
 	uint32_t src, dst;
 	int fd;
 
-	if (access(DRIVER "/dgem", F_OK))
-		write_name(DRIVER, "bind", "dgem");
+	dgem_bind();
 	fd = dgem_open();
 	src = dgem_create_filled(fd, &dgem_kinds[0], SIZE, 7);
 	dst = dgem_create(fd, &dgem_kinds[1], SIZE);
 	dgem_copy(fd, src, 0, dst, 0, SIZE);
 	dgem_check_object(fd, dst, SIZE, 7);
 	close(fd);
-}
-
-static void unplug(void)
-{
-	write_name(DRIVER, "unbind", "dgem");
-	igt_assert_eq(__dgem_open_node("dgem", true), -ENODEV);
-	igt_assert_eq(__dgem_open_node("dgem", false), -ENODEV);
 }
 
 static void assert_orphaned(int fd, uint32_t handle)
@@ -111,7 +91,7 @@ static void test_ioctls(int fd)
 	uint32_t handle = dgem_create_contiguous(fd, SIZE);
 	uint64_t offset = dgem_mmap_offset(fd, handle);
 
-	unplug();
+	dgem_unbind();
 	assert_orphaned(fd, handle);
 	errno = 0;
 	igt_assert(mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, offset) == MAP_FAILED);
@@ -132,7 +112,7 @@ static void test_mappings(int fd, const struct dgem_kind *kind)
 	dgem_check(touched, 0, SIZE, 1);
 	dgem_check(part, 3 * DGEM_PAGE, DGEM_PAGE, 1);
 	munmap(touched + DGEM_PAGE, DGEM_PAGE);
-	unplug();
+	dgem_unbind();
 	igt_assert_eq(dgem_touch(touched, false), SIGBUS);
 	igt_assert_eq(dgem_touch(touched, true), SIGBUS);
 	igt_assert_eq(dgem_touch(touched + DGEM_PAGE, false), SIGSEGV);
@@ -176,7 +156,7 @@ static void test_jobs_running(int fd)
 	uint32_t handle;
 	int fence = queue_jobs(fd, 0, &handle);
 
-	unplug();
+	dgem_unbind();
 	igt_assert_eq(sync_fence_wait(fence, DGEM_PATIENCE_NS / NSEC_PER_MSEC), 0);
 	igt_assert_neq(sync_fence_status(fence), 0);
 	assert_orphaned(fd, handle);
@@ -192,7 +172,7 @@ static void test_jobs_waiting(int fd)
 
 	dgem_gate_close(&gate, fd);
 	fence = queue_jobs(fd, gate.syncobj, &handle);
-	unplug();
+	dgem_unbind();
 	plug_in();
 	dgem_gate_open(&gate);
 	igt_assert_eq(sync_fence_wait(fence, DGEM_PATIENCE_NS / NSEC_PER_MSEC), 0);
@@ -204,22 +184,20 @@ static void test_jobs_waiting(int fd)
 
 static void test_engine(int fd)
 {
-	struct drm_dgem_query_engine engine;
-	char driver[PATH_MAX], path[128];
+	char driver[PATH_MAX], device[32], bind[PATH_MAX + 8], unbind[PATH_MAX + 8];
 	uint32_t handle;
 	int fence;
 
-	dgem_query_engine(fd, &engine);
-	igt_require_f(engine.type == DRM_DGEM_ENGINE_DMA, "no device to unbind\n");
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", engine.device);
-	igt_require_f(realpath(path, driver), "%s is no PCI device\n", engine.device);
+	igt_require_f(dgem_engine_driver(fd, driver, device), "no device to unbind\n");
+	snprintf(bind, sizeof(bind), "%s/bind", driver);
+	snprintf(unbind, sizeof(unbind), "%s/unbind", driver);
 
 	fence = queue_jobs(fd, 0, &handle);
-	write_name(driver, "unbind", (const char *)engine.device);
+	dgem_write_file(unbind, device);
 	igt_assert_eq(__dgem_open_node("dgem", true), -ENODEV);
 	igt_assert_eq(sync_fence_wait(fence, DGEM_PATIENCE_NS / NSEC_PER_MSEC), 0);
 	assert_orphaned(fd, handle);
-	write_name(driver, "bind", (const char *)engine.device);
+	dgem_write_file(bind, device);
 	plug_in();
 	close(fence);
 }
@@ -274,7 +252,7 @@ int igt_main()
 		int fd = dgem_open();
 
 		close(fd);
-		igt_require_f(!access(DRIVER "/unbind", W_OK), "the device cannot be unbound\n");
+		igt_require_f(dgem_can_unbind(), "the device cannot be unbound\n");
 	}
 
 	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
@@ -289,8 +267,6 @@ int igt_main()
 			run(NULL, test_mappings, kind);
 	}
 
-	igt_fixture() {
-		if (access(DRIVER "/dgem", F_OK))
-			write_name(DRIVER, "bind", "dgem");
-	}
+	igt_fixture()
+		dgem_bind();
 }

@@ -103,6 +103,7 @@ void igt_describe_f(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* Children. */
 bool __igt_fork(void);
 void igt_waitchildren(void);
+void igt_drop_root(void);
 
 #define igt_fork(child, count)							\
 	for (int child = 0; child < (count); child++)				\

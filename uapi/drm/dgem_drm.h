@@ -75,8 +75,11 @@ enum drm_dgem_kind {
 	 */
 	DRM_DGEM_KIND_RESERVED = 6,
 	/**
-	 * @DRM_DGEM_KIND_IO: registers or memory of a device: a part of one of its BARs. Needs
-	 * CAP_SYS_RAWIO (-EPERM).
+	 * @DRM_DGEM_KIND_IO: registers or memory of the engine's PCI device: pages of one of its
+	 * BARs, mapped at once and uncached, or write-combined if asked for and the BAR is
+	 * prefetchable. It cannot be exported. CREATE needs CAP_SYS_RAWIO (-EPERM); a window that
+	 * is not within the BAR or does not start on a page is -EINVAL, a BAR that the device does
+	 * not have -ENODEV, one of ports -EOPNOTSUPP, one that is in another object -EBUSY.
 	 */
 	DRM_DGEM_KIND_IO = 7,
 	/**
@@ -247,7 +250,7 @@ struct drm_dgem_create {
 	__u32 handle;
 	/**
 	 * @source: in: where memory comes from that exists already, else zero. IO: the first byte
-	 * within the window. USER: user pointer to @source_count elements of &struct
+	 * within the BAR. USER: user pointer to @source_count elements of &struct
 	 * drm_dgem_range.
 	 */
 	__u64 source;

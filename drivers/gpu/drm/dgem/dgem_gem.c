@@ -44,6 +44,7 @@ static const struct dgem_mem_ops * const dgem_mem_kinds[] = {
 	&dgem_mem_pages,
 	&dgem_mem_import,
 	&dgem_mem_vmalloc,
+	&dgem_mem_io,
 };
 
 static bool dgem_gem_offered(struct dgem_device *ddev, const struct dgem_mem_ops *ops)

@@ -50,6 +50,10 @@ struct dgem_object {
 
 	/** @page: first of @base.size bytes of contiguous pages, for kinds that have them */
 	struct page *page;
+	/** @resource: the memory has no struct pages, but @phys alone; nothing has to be synced */
+	bool resource;
+	/** @phys: physical address of the first byte, for such memory */
+	phys_addr_t phys;
 	/** @vaddr: kernel address, for kinds that have one all the time */
 	void *vaddr;
 	/** @dma: DMA address for the instance's own device */

@@ -46,6 +46,7 @@ struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device 
 
 	map->dev = dev;
 	map->dir = dir;
+	map->resource = obj->resource;
 	map->sgt = obj->ops->get_sgt(obj, dev);
 	if (IS_ERR(map->sgt)) {
 		ret = PTR_ERR(map->sgt);
@@ -131,6 +132,8 @@ void dgem_mapping_sync(const struct dgem_mapping *map, u64 offset, u64 length, b
 	u64 start = 0;
 	int i;
 
+	if (map->resource)
+		return;
 	for_each_sgtable_dma_sg(map->sgt, sg, i) {
 		u64 end = start + sg_dma_len(sg);
 

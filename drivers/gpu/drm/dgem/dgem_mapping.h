@@ -25,6 +25,8 @@ struct dgem_mapping {
 	struct sg_table *sgt;
 	/** @dir: direction it was mapped for */
 	enum dma_data_direction dir;
+	/** @resource: &dgem_object.resource: neither CPU nor DMA API has a copy of the memory */
+	bool resource;
 };
 
 struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device *dev,

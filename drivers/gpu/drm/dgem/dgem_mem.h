@@ -103,12 +103,19 @@ struct dgem_mem_ops {
 extern const struct dgem_mem_ops dgem_mem_contiguous;
 extern const struct dgem_mem_ops dgem_mem_coherent;
 extern const struct dgem_mem_ops dgem_mem_import;
+extern const struct dgem_mem_ops dgem_mem_io;
 extern const struct dgem_mem_ops dgem_mem_pages;
 extern const struct dgem_mem_ops dgem_mem_vmalloc;
 
 struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev);
 int dgem_mem_span_reaches(struct dgem_object *obj, struct device *dev);
 unsigned long dgem_mem_span_pfn(struct dgem_object *obj, u64 page, u64 *run);
+struct sg_table *dgem_mem_resource_sgt(struct dgem_object *obj, struct device *dev);
+int dgem_mem_resource_reaches(struct dgem_object *obj, struct device *dev);
+int dgem_mem_resource_map(struct dgem_object *obj, struct device *dev, struct sg_table *sgt,
+			  enum dma_data_direction dir);
+void dgem_mem_resource_unmap(struct dgem_object *obj, struct device *dev, struct sg_table *sgt,
+			     enum dma_data_direction dir);
 int dgem_mem_vaddr_vmap(struct dgem_object *obj, struct iosys_map *map);
 
 #endif

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <fcntl.h>
+#include <limits.h>
+
+#include "igt.h"
+
+#include "dgem_bind.h"
+#include "dgem_util.h"
+
+#define DRIVER	"/sys/bus/platform/drivers/dgem/"
+#define NAME	"dgem"
+
+void dgem_write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	igt_assert_f(fd >= 0, "%s cannot be opened\n", path);
+	igt_assert_f(write(fd, text, strlen(text)) == strlen(text), "%s does not take \"%s\"\n",
+		     path, text);
+	close(fd);
+}
+
+bool dgem_can_unbind(void)
+{
+	return !access(DRIVER "unbind", W_OK);
+}
+
+/* Bring the default instance back, if it is gone. */
+void dgem_bind(void)
+{
+	if (access(DRIVER NAME, F_OK))
+		dgem_write_file(DRIVER "bind", NAME);
+}
+
+void dgem_unbind(void)
+{
+	dgem_write_file(DRIVER "unbind", NAME);
+	igt_assert_eq(__dgem_open_node("dgem", true), -ENODEV);
+	igt_assert_eq(__dgem_open_node("dgem", false), -ENODEV);
+}
+
+/* The engine's device and the directory of its driver (PATH_MAX), if it has one on the PCI bus. */
+bool dgem_engine_driver(int fd, char *driver, char *device)
+{
+	struct drm_dgem_query_engine engine;
+	char path[128];
+
+	dgem_query_engine(fd, &engine);
+	memcpy(device, engine.device, sizeof(engine.device));
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", device);
+	return device[0] && realpath(path, driver);
+}

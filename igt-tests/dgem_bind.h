@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copyright (C) 2026 The dgem authors
+ *
+ * The default instance, bound and unbound, and what it is told as it is.
+ */
+#ifndef DGEM_BIND_H
+#define DGEM_BIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DGEM_PARAMETERS	"/sys/module/dgem/parameters/"
+
+void dgem_write_file(const char *path, const char *text);
+bool dgem_can_unbind(void);
+void dgem_bind(void);
+void dgem_unbind(void);
+bool dgem_engine_driver(int fd, char *driver, char *device);
+
+#endif /* DGEM_BIND_H */
