@@ -153,10 +153,11 @@ class Machine:
 
     def _kernel_arguments(self):
         options = self.options
-        # An oops is the end: what the dead task held would only keep the rest waiting.
+        # An oops is the end: what the dead task held would only keep the rest waiting. Clocks are
+        # not compared, nor the timer interrupt waited for: a busy host would delay them too long.
         args = ["console=ttyS0", "ignore_loglevel", "panic=-1", "oops=panic", "no_hash_pointers",
                 "rdinit=/init", "log_buf_len=4M", "rcupdate.rcu_cpu_stall_timeout=120",
-                f"cma={options.cma}"]
+                "tsc=reliable", "no_timer_check", f"cma={options.cma}"]
         if self.kernel.flavour == "debug":
             # Poisoned slabs keep no stale pointers, in which kmemleak would see references.
             args += ["slab_debug=P", "kasan_multi_shot", "watchdog_thresh=60",
