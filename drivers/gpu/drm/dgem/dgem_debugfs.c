@@ -9,6 +9,7 @@
 
 #include <drm/drm_debugfs.h>
 
+#include "compat/dgem_compat.h"
 #include "dgem_debugfs.h"
 #include "dgem_device.h"
 #include "dgem_gem.h"

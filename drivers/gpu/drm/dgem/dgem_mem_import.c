@@ -8,6 +8,7 @@
 
 #include <drm/dgem_drm.h>
 
+#include "compat/dgem_compat.h"
 #include "dgem_gem.h"
 #include "dgem_mem.h"
 

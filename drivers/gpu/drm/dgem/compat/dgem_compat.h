@@ -15,6 +15,10 @@
 #include <drm/drm_gem.h>
 #include <drm/gpu_scheduler.h>
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#include "dgem_compat_6_1.h"
+#endif
+
 /* 7.0: typed allocation */
 #ifndef kzalloc_obj
 #define kzalloc_obj(p)	kzalloc(sizeof(p), GFP_KERNEL)
@@ -48,8 +52,13 @@ struct drm_sched_init_args {
 static inline int dgem_compat_sched_init(struct drm_gpu_scheduler *sched,
 					 const struct drm_sched_init_args *args)
 {
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	return drm_sched_init(sched, args->ops, args->credit_limit, 0, args->timeout, NULL, NULL,
+			      args->name, args->dev);
+#else
 	return drm_sched_init(sched, args->ops, NULL, args->num_rqs, args->credit_limit, 0,
 			      args->timeout, NULL, NULL, args->name, args->dev);
+#endif
 }
 
 #define drm_sched_init(sched, args)	dgem_compat_sched_init(sched, args)
@@ -59,7 +68,8 @@ static inline int dgem_compat_sched_init(struct drm_gpu_scheduler *sched,
  * 6.17: jobs know their client. Stable kernels took that over at some point of their own, so ask
  * the prototype.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0) && \
+	LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 typedef int (*dgem_compat_job_init)(struct drm_sched_job *job, struct drm_sched_entity *entity,
 				    u32 credits, void *owner);
 typedef int (*dgem_compat_job_init_client)(struct drm_sched_job *job,
@@ -100,8 +110,13 @@ static inline void dgem_sched_keep(struct drm_gpu_scheduler *sched, struct drm_s
 {
 	spin_lock(&sched->job_list_lock);
 	list_add(&job->list, &sched->pending_list);
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	if (dma_fence_is_signaled(&job->s_fence->finished))
+		wake_up_interruptible(&sched->wake_up_worker);
+#else
 	if (dma_fence_is_signaled(&job->s_fence->finished))
 		queue_work(sched->submit_wq, &sched->work_free_job);
+#endif
 	spin_unlock(&sched->job_list_lock);
 }
 #else
@@ -138,7 +153,8 @@ struct dmem_cgroup_init {
 };
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
-#define drmm_cgroup_register_region(drm, name, init)	((struct dmem_cgroup_region *)NULL)
+#define drmm_cgroup_register_region(drm, name, init)	\
+	((void)(init), (struct dmem_cgroup_region *)NULL)
 #else
 #define drmm_cgroup_register_region(drm, name, init) \
 	drmm_cgroup_register_region(drm, name, (init)->size)
