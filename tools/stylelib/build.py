@@ -37,7 +37,7 @@ def warnings(_):
         kernel = Kernel(name, "debug").ensure()
         with lock(f"style-{name}-w1"):
             status, text = _make(kernel.build, _copy(kernel, "w1"), "W=1", "KCFLAGS=-Werror")
-        found = complaints(text, r"(warning|error):|\*\*\*")
+        found = complaints(text, r":\d+: (warning|error):|\*\*\*")
         yield (fail(f"W=1-{name}", head("\n".join(found) or text[-2000:])) if status or found
                else ok(f"W=1-{name}"))
 
@@ -52,7 +52,7 @@ def sparse(_):
         with lock(f"style-{name}-sparse"):
             copy = _copy(kernel, "sparse")
             status, text = _make(kernel.build, copy, "C=2", "CF=-D__CHECK_ENDIAN__")
-        found = complaints(text)
+        found = complaints(text, r":\d+: (warning|error):")
         ours = [line for line in found if re.match(r"(drivers|uapi)/", line)]
         theirs = [line for line in found if line not in ours]
         if theirs and version <= OLD_SPARSE:
@@ -70,7 +70,7 @@ def coccinelle(kernel):
                      for folder, _, names in os.walk(f"{kernel.source}/scripts/coccinelle")
                      for name in names if name.endswith(".cocci"))
     copy = _copy(kernel, "cocci")
-    found, broken = [], []
+    found, broken, unfit = [], [], []
     for path in scripts:
         text = read(path)
         if "virtual report" not in text:
@@ -82,12 +82,16 @@ def coccinelle(kernel):
                             cwd=copy)
         ours = [line for line in said.splitlines() if re.match(r"\S+\.[ch]:\d+", line)]
         found += [line.replace(f"{copy}/", "") for line in ours]
-        if status:
+        if "No OCaml compiler" in said:
+            unfit.append(os.path.basename(path))
+        elif status:
             broken.append(f"{os.path.basename(path)}: {said.strip().splitlines()[-1:]}")
     if found or broken:
         yield fail("coccicheck", head("\n".join(found + broken)))
     else:
         yield ok("coccicheck")
+    if unfit:
+        yield skip("coccicheck-ocaml", f"no OCaml compiler for {', '.join(unfit)}")
 
 
 def _llvm():

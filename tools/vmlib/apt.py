@@ -15,6 +15,8 @@ import time
 from .base import VmError, cache, lock, read, run, say, write
 
 SUITES = ("trixie", "trixie-backports", "sid")
+# With the oldest release whose kernel is supported.
+ALL_SUITES = ("bookworm", *SUITES)
 LISTS_GOOD_FOR = 24 * 3600
 
 
@@ -61,14 +63,15 @@ def mirror():
 class Apt:
     """The private configuration: one set of lists over all the suites we use."""
 
-    def __init__(self):
-        self.top = cache("apt", "")
+    def __init__(self, suites=SUITES):
+        self.suites = suites
+        self.top = cache("apt" if suites == SUITES else f"apt-{'-'.join(suites)}", "")
         for name in ("lists/partial", "archives/partial"):
             os.makedirs(os.path.join(self.top, name), exist_ok=True)
         uri, keyring = mirror()
         write(self.top + "sources.list",
               "".join(f"deb [arch=amd64 signed-by={keyring}] {uri} {suite} main\n"
-                      for suite in SUITES))
+                      for suite in suites))
         write(self.top + "status", "")
         # On top of the machine's own settings: its proxies still count.
         settings = {
@@ -104,7 +107,7 @@ class Apt:
             age = time.time() - os.path.getmtime(stamp) if os.path.exists(stamp) else None
             if not force and age is not None and age < LISTS_GOOD_FOR and read(stamp) == want:
                 return
-            say(f"apt: package lists of {', '.join(SUITES)}")
+            say(f"apt: package lists of {', '.join(self.suites)}")
             self._run("apt-get", "-q", "update")
             write(stamp, want)
             os.utime(stamp)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # Copyright (C) 2026 The dgem authors
-"""The guest's file system: packages of Debian sid, unpacked into an ext2 image."""
+"""Systems made of Debian's packages, unpacked: the guest's, as an ext2 image, and one to build in."""
 
 import json
 import os
 
 from . import host
-from .apt import Apt
+from .apt import ALL_SUITES, SUITES, Apt
 from .base import cache, digest, fresh_directory, lock, read, run, say, write
 
 PACKAGES = (
@@ -15,6 +15,9 @@ PACKAGES = (
     "kmod", "mount", "pciutils", "procps", "strace", "util-linux",
     "igt-gpu-tools", "igt-gpu-tools-tests", "libdrm-tests", "v4l-utils",
 )
+BUILDER = ("base-files", "bash", "busybox-static", "coreutils", "dkms", "dpkg", "findutils",
+           "mawk", "grep", "gzip", "hostname", "kmod", "libelf1t64", "make", "mount", "ncurses-bin",
+           "patch", "perl-base", "sed", "tar", "util-linux", "xz-utils")
 # Raised when what make_root() does changes: part of the image's key.
 RECIPE = "1"
 
@@ -31,51 +34,53 @@ ACCOUNTS = {
 LINKS = {"bin/sh": "bash", "usr/bin/awk": "mawk"}
 
 
-class RootFs:
-    """The image to boot from (.image) and the same files to link against (.root)."""
+class Root:
+    """A system's files (.root), of some packages and all they need."""
 
-    def __init__(self, refresh=False):
-        host.require("rootfs")
-        note = cache("resolved", "rootfs.json")
+    NAME = ""
+    SUITES = SUITES
+
+    def __init__(self, packages, refresh=False):
+        self.packages = packages
+        note = cache("resolved", f"{self.NAME}.json")
         debs = json.loads(read(note, default="[]"))
         have = {name.split("_")[0] for name in debs}
-        if refresh or not have.issuperset(PACKAGES):
+        if refresh or not have.issuperset(packages):
             self._choose(refresh)
         else:
             self._settle(debs)
 
     def _choose(self, refresh):
         """Note the packages to use from now on; see kernel.resolve()."""
-        apt = Apt()
+        apt = Apt(self.SUITES)
         apt.update(force=refresh)
-        debs = apt.closure(PACKAGES)
-        write(cache("resolved", "rootfs.json"), json.dumps(debs, indent=0) + "\n")
+        debs = apt.closure(self.packages)
+        write(cache("resolved", f"{self.NAME}.json"), json.dumps(debs, indent=0) + "\n")
         self._settle(debs)
 
     def _settle(self, debs):
         self.debs = debs
-        self.top = cache("rootfs", digest(RECIPE, *debs))
+        self.top = cache(self.NAME, digest(RECIPE, *debs))
         self.root = os.path.join(self.top, "root")
-        self.image = os.path.join(self.top, "image")
 
     def ensure(self):
-        """Make the image if it is not there."""
+        """Make it if it is not there."""
         if os.path.isdir(self.top):
             return self
-        with lock("rootfs"):
+        with lock(self.NAME):
             if not os.path.isdir(self.top):
                 # Versions that were noted earlier may have left the mirror since.
                 self._choose(refresh=False)
             if not os.path.isdir(self.top):
-                say(f"rootfs: fetching {len(self.debs)} packages of sid")
-                folder = Apt().fetch_closure(PACKAGES)
+                say(f"{self.NAME}: fetching {len(self.debs)} packages")
+                folder = Apt(self.SUITES).fetch_closure(self.packages)
                 with fresh_directory(self.top) as work:
                     self._make_root(f"{work}/root", folder)
-                    self._make_image(f"{work}/root", f"{work}/image")
+                    self._finish(work)
         return self
 
     def _make_root(self, root, folder):
-        say("rootfs: unpacking")
+        say(f"{self.NAME}: unpacking")
         os.makedirs(f"{root}/usr")
         for name in ("bin", "sbin", "lib", "lib64"):
             os.makedirs(f"{root}/usr/{name}")
@@ -90,6 +95,27 @@ class RootFs:
             if not os.path.lexists(f"{root}/{name}"):
                 os.symlink(target, f"{root}/{name}")
 
+    def _finish(self, work):
+        """What else is made of the root in the directory work."""
+
+
+class RootFs(Root):
+    """The guest's: the image to boot from (.image) and the same files to link against (.root)."""
+
+    NAME = "rootfs"
+
+    def __init__(self, refresh=False):
+        host.require("rootfs")
+        super().__init__(PACKAGES, refresh)
+
+    @property
+    def image(self):
+        """The file system's image."""
+        return os.path.join(self.top, "image")
+
+    def _finish(self, work):
+        self._make_image(f"{work}/root", f"{work}/image")
+
     @staticmethod
     def _make_image(root, image):
         say("rootfs: image")
@@ -98,3 +124,13 @@ class RootFs:
         room = f"{(size + files * 4) * 11 // 10 + 16384}k"
         run(["mke2fs", "-q", "-t", "ext2", "-b", "4096", "-m", "0", "-N", files + 1000,
              "-E", "root_owner=0:0", "-d", root, image, room])
+
+
+class Builder(Root):
+    """Where modules are built against Debian's header packages, by the compilers they ask for."""
+
+    NAME = "builder"
+    SUITES = ALL_SUITES
+
+    def __init__(self, headers, refresh=False):
+        super().__init__(BUILDER + tuple(sorted(headers)), refresh)
