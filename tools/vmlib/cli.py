@@ -11,7 +11,7 @@ import time
 
 from . import base, host
 from .base import TREE, VmError, cache, say
-from .kernel import FLAVOURS, KERNELS, Kernel, resolve
+from .kernel import ARCHES, FLAVOURS, KERNELS, Kernel, resolve
 from .machine import BROKEN, WARNED, Machine
 from .modules import Modules
 from .rootfs import RootFs
@@ -63,6 +63,7 @@ def _parser():
                         help=f"{', '.join(KERNELS)}, or another series that Debian has (newest)")
     kernel.add_argument("--flavour", choices=FLAVOURS, default="plain",
                         help="debug has every checker on and is several times slower (plain)")
+    kernel.add_argument("--arch", choices=ARCHES, default="x86_64", help="processor (x86_64)")
     tree = argparse.ArgumentParser(add_help=False)
     tree.add_argument("--tree", default=TREE, metavar="DIR",
                       help="work on another copy of the project (this one)")
@@ -145,7 +146,7 @@ def _guest(options):
         options.display = options.display or "VGA"
         options.screenshot = os.path.abspath(options.screenshot)
     options.tree = os.path.abspath(options.tree)
-    kernel = Kernel(options.kernel, options.flavour).ensure()
+    kernel = Kernel(options.kernel, options.flavour, options.arch).ensure()
     modules = Modules(kernel, options.tree, own=not options.no_modules)
     modules.ensure()
     if options.load is None:
@@ -186,11 +187,11 @@ def _verdict(options, outcome):
 
 
 def _build(options):
-    print(Kernel(options.kernel, options.flavour).ensure().build)
+    print(Kernel(options.kernel, options.flavour, options.arch).ensure().build)
 
 
 def _modules(options):
-    kernel = Kernel(options.kernel, options.flavour).ensure()
+    kernel = Kernel(options.kernel, options.flavour, options.arch).ensure()
     modules = Modules(kernel, os.path.abspath(options.tree))
     print(modules.ensure(options.make, options.keep_going), end="")
     print(modules.folder)
@@ -206,7 +207,7 @@ def _path(options):
     elif options.what == "rootfs":
         print(RootFs().ensure().root)
     else:
-        kernel = Kernel(options.kernel, options.flavour).ensure()
+        kernel = Kernel(options.kernel, options.flavour, options.arch).ensure()
         modules = Modules(kernel, os.path.abspath(options.tree))
         print({"build": kernel.build, "source": kernel.source, "image": kernel.image,
                "modules": modules.folder}[options.what])

@@ -17,7 +17,12 @@ NEEDS = {
         "/usr/include/libelf.h": "libelf-dev", "/usr/include/openssl/bio.h": "libssl-dev",
         "/usr/include/stdio.h": "libc6-dev",
     },
+    "arm64": {
+        "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+        "/usr/aarch64-linux-gnu/include/stdio.h": "libc6-dev-arm64-cross",
+    },
     "run": {"qemu-system-x86_64": "qemu-system-x86"},
+    "run-arm64": {"qemu-system-aarch64": "qemu-system-arm"},
     "rootfs": {"mke2fs": "e2fsprogs"},
     "user": {
         "gcc": "gcc", "meson": "meson", "ninja": "ninja-build", "pkg-config": "pkg-config",

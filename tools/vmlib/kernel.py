@@ -13,6 +13,9 @@ from .apt import Apt
 from .base import TOOLS, VmError, cache, digest, fresh_directory, lock, read, run, say, slug, write
 
 FLAVOURS = ("plain", "debug")
+ARCHES = ("x86_64", "arm64")
+CROSS = {"x86_64": "", "arm64": "aarch64-linux-gnu-"}
+IMAGES = {"x86_64": "arch/x86/boot/bzImage", "arm64": "arch/arm64/boot/Image"}
 KERNELS = ("newest", "6.12")
 LAST_SUPPORTED = (7, 3)
 HIDDEN = "Kconfig.dgem"
@@ -31,23 +34,26 @@ def options_of(text):
 class Kernel:
     """One kernel in one flavour: where it is, and how it comes to be."""
 
-    def __init__(self, name="newest", flavour="plain"):
-        self.name, self.flavour = name, flavour
+    def __init__(self, name="newest", flavour="plain", arch="x86_64"):
+        self.name, self.flavour, self.arch = name, flavour, arch
         self.package, self.version = resolve(name)
         self.series = self.package.rsplit("-", 1)[1]
         self.options = {}
-        for fragment in ("base", self.series, flavour):
+        for fragment in ("base", self.series, flavour, arch):
             self.options.update(options_of(read(f"{TOOLS}/kernel/{fragment}.config", default="")))
         self.wanted = "".join(f"CONFIG_{name}={value}\n"
                               for name, (value, _) in sorted(self.options.items()))
         self.hidden = read(f"{TOOLS}/kernel/hidden.Kconfig")
-        host.require("build")
-        key = digest(self.version, self.wanted, self.hidden, compiler())
-        self.key = f"{slug(self.version)}-{flavour}-{key}"
+        foreign = arch != "x86_64"
+        host.require("build", *([arch] if foreign else []))
+        # What every make for this kernel is told, the modules' too.
+        self.cross = [f"ARCH={arch}", f"CROSS_COMPILE={CROSS[arch]}"] if foreign else []
+        key = digest(self.version, self.wanted, self.hidden, compiler(CROSS[arch]))
+        self.key = f"{slug(self.version)}-{arch + '-' if foreign else ''}{flavour}-{key}"
         self.source = cache("source", f"linux-{slug(self.version)}")
         self.build = cache("kernel", self.key, "build")
         self.modules = cache("kernel", self.key, "modules")
-        self.image = os.path.join(self.build, "arch/x86/boot/bzImage")
+        self.image = os.path.join(self.build, IMAGES[arch])
         self._stamp = cache("kernel", self.key, "complete")
 
     @property
@@ -89,7 +95,8 @@ class Kernel:
 
     def make(self, *args, log=None):
         """make of this kernel's build tree."""
-        return run(["make", "-C", self.source, f"O={self.build}", f"-j{jobs()}", *args], log=log)
+        return run(["make", "-C", self.source, f"O={self.build}", f"-j{jobs()}", *self.cross, *args],
+                   log=log)
 
     def _configure(self):
         config = f"{self.build}/.config"
@@ -112,7 +119,7 @@ class Kernel:
         log = cache("kernel", self.key, "build.log")
         say(f"kernel: {'resuming' if half else 'building'} {self.series} {self.flavour}, "
             f"about 6 minutes on 2 cores (log: {log})")
-        self._watch(["bzImage", "modules"], log)
+        self._watch([os.path.basename(self.image), "modules"], log)
         say("kernel: modules")
         shutil.rmtree(self.modules, ignore_errors=True)
         self.make("-s", "modules_install", f"INSTALL_MOD_PATH={self.modules}", "DEPMOD=true")
@@ -123,7 +130,8 @@ class Kernel:
 
     def _watch(self, targets, log):
         """Compile and say from time to time how far it is."""
-        args = ["make", "-C", self.source, f"O={self.build}", f"-j{jobs()}", *targets]
+        args = ["make", "-C", self.source, f"O={self.build}", f"-j{jobs()}", *self.cross,
+                *targets]
         with open(log, "wb") as file:
             with subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=file,
                                   stderr=subprocess.STDOUT) as process:
@@ -147,9 +155,9 @@ def jobs():
     return len(os.sched_getaffinity(0))
 
 
-def compiler():
+def compiler(prefix=""):
     """The compiler's identity: objects of two compilers are not mixed."""
-    return run(["gcc", "--version"]).splitlines()[0]
+    return run([f"{prefix}gcc", "--version"]).splitlines()[0]
 
 
 def resolve(name, refresh=False):

@@ -73,7 +73,8 @@ class Modules:
         os.makedirs(self.copy, exist_ok=True)
         mirror(self.tree, self.copy)
         say(f"modules: {self.kernel.series} {self.kernel.flavour}")
-        args = ["make", "-C", self.kernel.build, f"M={self.copy}", f"-j{jobs()}"]
+        args = ["make", "-C", self.kernel.build, f"M={self.copy}", f"-j{jobs()}",
+                *self.kernel.cross]
         try:
             run(args + (["-k"] if keep_going else []) + [*make_args, "modules"], log=self.log)
         except VmError:
