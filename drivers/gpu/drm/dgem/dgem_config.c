@@ -98,8 +98,9 @@ EXPORT_SYMBOL_IF_KUNIT(dgem_config_set_name);
 /**
  * dgem_config_set_engine - choose who moves the bytes
  * @cfg: the configuration
- * @engine: "auto", "cpu" or a dmaengine channel; white space around it is left out. Whether there
- *	is such a channel shows when the instance is made
+ * @engine: "auto", "cpu", "dmas" for the channel that the device's firmware node names, or a
+ *	dmaengine channel; white space around it is left out. Whether there is such a channel shows
+ *	when the instance is made
  *
  * Return: 0, or -EINVAL for what dgem_config_set_name() would not take either.
  */

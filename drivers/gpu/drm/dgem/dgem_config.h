@@ -9,6 +9,8 @@
 
 /** define DGEM_CONFIG_NAME_LEN - bytes of a name, its closing zero byte counted */
 #define DGEM_CONFIG_NAME_LEN	32
+/** define DGEM_CONFIG_ENGINE_DMAS - the engine that is the first of the device's own "dmas" */
+#define DGEM_CONFIG_ENGINE_DMAS	"dmas"
 
 /**
  * struct dgem_config - what an instance is to be
@@ -19,7 +21,7 @@
 struct dgem_config {
 	/** @name: the instance's name */
 	char name[DGEM_CONFIG_NAME_LEN];
-	/** @engine: "auto", "cpu" or the name of a dmaengine channel */
+	/** @engine: "auto", "cpu", DGEM_CONFIG_ENGINE_DMAS or the name of a dmaengine channel */
 	char engine[DGEM_CONFIG_NAME_LEN];
 	/** @quota: bytes that all objects together may have, or 0 for no limit */
 	u64 quota;

@@ -5,6 +5,7 @@
 
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
+#include <linux/minmax.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
@@ -51,15 +52,34 @@ static void dgem_device_release_sched(struct drm_device *drm, void *data)
 	dgem_sched_fini(to_dgem_device(drm));
 }
 
-/* memory for the instance is memory that the engine reaches, or what the configuration says */
+/*
+ * How far the engine reaches. Behind an IOMMU that is everywhere: its mask is one of I/O addresses
+ * then.
+ */
+static u64 dgem_device_reach(const struct dgem_engine *engine)
+{
+	if (!engine->provider)
+		return DMA_BIT_MASK(64);
+	if (device_iommu_mapped(engine->dev) && !dma_addressing_limited(engine->dev))
+		return DMA_BIT_MASK(64);
+	return dma_get_mask(engine->dev);
+}
+
+/*
+ * Memory for the instance is memory that the engine reaches, or what the configuration says. That
+ * may be more than the engine reaches where the DMA API has bounce buffers for it.
+ */
 static int dgem_device_set_mask(struct dgem_device *ddev, const struct dgem_engine *engine)
 {
-	struct device *dev = ddev->drm.dev;
-	u64 mask = engine->provider ? dma_get_mask(engine->dev) : DMA_BIT_MASK(64);
+	u64 mask = dgem_device_reach(engine);
 
-	if (ddev->config.dma_bits)
-		mask = DMA_BIT_MASK(ddev->config.dma_bits);
-	return dma_set_mask_and_coherent(dev, mask);
+	if (ddev->config.dma_bits) {
+		bool bounced = dma_max_mapping_size(engine->dev) != SIZE_MAX;
+		u64 wanted = DMA_BIT_MASK(ddev->config.dma_bits);
+
+		mask = bounced ? wanted : min(mask, wanted);
+	}
+	return dma_set_mask_and_coherent(ddev->drm.dev, mask);
 }
 
 /* an engine, and memory within its reach */

@@ -13,6 +13,7 @@
 #include <drm/drm_ioctl.h>
 
 #include "compat/dgem_compat.h"
+#include "dgem_configfs.h"
 #include "dgem_device.h"
 #include "dgem_gem.h"
 #include "dgem_ioctl.h"
@@ -33,7 +34,8 @@
  *
  *   dgem_drv        module, DRM driver, functions put together
  *   dgem_ioctl      refuse, enter, call, exit
- *   dgem_platform   the default instance
+ *   dgem_configfs   instances from configfs
+ *   dgem_platform   devices of instances: the default one, those of the device tree
  *   dgem_device     an instance from a configuration
  *   dgem_submit     a job from user space
  *   dgem_sched      drm_sched backend
@@ -174,12 +176,22 @@ static int __init dgem_init(void)
 		return ret;
 	ret = dgem_platform_init(&dgem_driver, &dgem_gem_funcs);
 	if (ret)
-		dgem_sched_module_exit();
+		goto err_sched;
+	ret = dgem_configfs_init();
+	if (ret)
+		goto err_platform;
+	return 0;
+
+err_platform:
+	dgem_platform_exit();
+err_sched:
+	dgem_sched_module_exit();
 	return ret;
 }
 
 static void __exit dgem_exit(void)
 {
+	dgem_configfs_exit();
 	dgem_platform_exit();
 	dgem_sched_module_exit();
 }

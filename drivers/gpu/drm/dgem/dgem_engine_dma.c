@@ -6,9 +6,11 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dmaengine.h>
+#include <linux/property.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include <drm/dgem_drm.h>
@@ -444,25 +446,55 @@ static bool dgem_dma_filter(struct dma_chan *chan, void *name)
 	       (!name || !strcmp(dma_chan_name(chan), name));
 }
 
+/* the channel that the device's node in the device tree names, see DGEM_CONFIG_ENGINE_DMAS */
+static struct dma_chan *dgem_dma_request_of(struct device *dev)
+{
+	struct dma_chan *chan;
+
+	/* without the property it could be a channel that is yet to come */
+	if (!device_property_present(dev, "dmas"))
+		return ERR_PTR(-ENODEV);
+	chan = dma_request_chan(dev, "copy");
+	if (IS_ERR(chan))
+		return chan;
+	if (!dma_has_cap(DMA_MEMCPY, chan->device->cap_mask) || !dgem_dma_filter(chan, NULL)) {
+		dma_release_channel(chan);
+		return ERR_PTR(-ENODEV);
+	}
+	return chan;
+}
+
+static struct dma_chan *dgem_dma_request(const char *channel)
+{
+	struct dma_chan *chan;
+	dma_cap_mask_t mask;
+
+	dma_cap_zero(mask);
+	dma_cap_set(DMA_MEMCPY, mask);
+	chan = dma_request_channel(mask, dgem_dma_filter, (void *)channel);
+	return chan ?: ERR_PTR(-ENODEV);
+}
+
 /**
  * dgem_engine_dma_create - take a DMA channel
  * @ddev: the instance
- * @channel: the channel's name, or NULL for any that can copy memory
+ * @channel: the channel's name, DGEM_CONFIG_ENGINE_DMAS, or NULL for any that can copy memory
  *
- * Return: the engine, -ENODEV if there is no such channel or it is in use, or -ENOMEM.
+ * Return: the engine, -ENODEV if there is no such channel or it is in use, -EPROBE_DEFER if it is
+ * yet to come, or -ENOMEM.
  */
 struct dgem_engine *dgem_engine_dma_create(struct dgem_device *ddev, const char *channel)
 {
 	struct dgem_engine_dma *dma;
 	struct dma_chan *chan;
-	dma_cap_mask_t mask;
 	int i;
 
-	dma_cap_zero(mask);
-	dma_cap_set(DMA_MEMCPY, mask);
-	chan = dma_request_channel(mask, dgem_dma_filter, (void *)channel);
-	if (!chan)
-		return ERR_PTR(-ENODEV);
+	if (channel && !strcmp(channel, DGEM_CONFIG_ENGINE_DMAS))
+		chan = dgem_dma_request_of(ddev->drm.dev);
+	else
+		chan = dgem_dma_request(channel);
+	if (IS_ERR(chan))
+		return ERR_CAST(chan);
 
 	dma = kzalloc_obj(*dma);
 	if (!dma)

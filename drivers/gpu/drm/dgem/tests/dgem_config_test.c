@@ -37,6 +37,7 @@ static const struct word_case word_cases[] = {
 	{ "one letter", "a", "a" },
 	{ "digit first", "0", "0" },
 	{ "channel", "dma0chan0", "dma0chan0" },
+	{ "channel of the node", DGEM_CONFIG_ENGINE_DMAS, "dmas" },
 	{ "newline", "cpu\n", "cpu" },
 	{ "white space around", " \t auto \r\n", "auto" },
 	{ "every mark", "a-b_c.d:e", "a-b_c.d:e" },
