@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#include "igt.h"
+
+#include "dgem_instance.h"
+#include "dgem_util.h"
+
+#define DEVICES	"/sys/bus/platform/devices"
+
+void dgem_require_configfs(void)
+{
+	igt_require_f(!access(DGEM_CONFIGFS, W_OK), "no instances by configfs\n");
+}
+
+static void instance_path(char path[PATH_MAX], const char *name, const char *attr)
+{
+	snprintf(path, PATH_MAX, "%s/%s/%s", DGEM_CONFIGFS, name, attr);
+}
+
+int __dgem_instance_make(const char *name)
+{
+	char path[PATH_MAX];
+
+	instance_path(path, name, "");
+	return mkdir(path, 0755) ? -errno : 0;
+}
+
+int __dgem_instance_remove(const char *name)
+{
+	char path[PATH_MAX];
+
+	instance_path(path, name, "");
+	return rmdir(path) ? -errno : 0;
+}
+
+void dgem_instance_make(const char *name)
+{
+	int err = __dgem_instance_remove(name);
+
+	igt_assert(!err || err == -ENOENT);
+	igt_assert_eq(__dgem_instance_make(name), 0);
+}
+
+void dgem_instance_remove(const char *name)
+{
+	igt_assert_eq(__dgem_instance_remove(name), 0);
+}
+
+int __dgem_sysfs_write(const char *dir, const char *file, const char *value)
+{
+	char path[PATH_MAX];
+	ssize_t length;
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	length = write(fd, value, strlen(value));
+	if (length < 0)
+		err = -errno;
+	else if (length != strlen(value))
+		err = -EIO;
+	close(fd);
+	return err;
+}
+
+int __dgem_instance_set(const char *name, const char *attr, const char *value)
+{
+	char path[PATH_MAX];
+
+	instance_path(path, name, "");
+	return __dgem_sysfs_write(path, attr, value);
+}
+
+void dgem_instance_set(const char *name, const char *attr, const char *value)
+{
+	int err = __dgem_instance_set(name, attr, value);
+
+	igt_assert_f(!err, "%s of %s can't be %s: %s\n", attr, name, value, strerror(-err));
+}
+
+/* An attribute without its newline. */
+int __dgem_instance_get(const char *name, const char *attr, char *value, size_t size)
+{
+	char path[PATH_MAX];
+	ssize_t length;
+	int fd, err = 0;
+
+	instance_path(path, name, attr);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	length = read(fd, value, size - 1);
+	if (length < 0)
+		err = -errno;
+	close(fd);
+	value[err ? 0 : length] = 0;
+	value[strcspn(value, "\n")] = 0;
+	return err;
+}
+
+void dgem_instance_expect(const char *name, const char *attr, const char *value)
+{
+	char is[128];
+
+	igt_assert_eq(__dgem_instance_get(name, attr, is, sizeof(is)), 0);
+	igt_assert_f(!strcmp(is, value), "%s of %s is %s, not %s\n", attr, name, is, value);
+}
+
+void dgem_instance_enable(const char *name, const char *engine)
+{
+	dgem_instance_set(name, "engine", engine ?: "cpu");
+	dgem_instance_set(name, "enabled", "1");
+}
+
+/* The render node of a platform device. */
+int __dgem_open_device(const char *device)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	int fd = -ENODEV;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/%s/drm", DEVICES, device);
+	dir = opendir(path);
+	if (!dir)
+		return -ENODEV;
+	while ((entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "renderD", 7))
+			continue;
+		snprintf(path, sizeof(path), "/dev/dri/%s", entry->d_name);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+		break;
+	}
+	closedir(dir);
+	return fd;
+}
+
+int dgem_instance_open(const char *name)
+{
+	char device[128];
+	int fd;
+
+	igt_assert_eq(__dgem_instance_get(name, "device", device, sizeof(device)), 0);
+	fd = __dgem_open_device(device);
+	igt_assert_fd(fd);
+	return fd;
+}
+
+/* The instance's directory in debugfs is named after its minor, among others. */
+uint64_t dgem_dma_bytes(int fd, const char *kind, uint64_t *highest)
+{
+	char path[64], line[256];
+	bool wanted = false;
+	uint64_t sum = 0;
+	struct stat st;
+	FILE *file;
+
+	igt_assert_eq(fstat(fd, &st), 0);
+	snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%u/dgem_objects", minor(st.st_rdev));
+	file = fopen(path, "r");
+	igt_require_f(file, "no debugfs\n");
+	*highest = 0;
+	while (fgets(line, sizeof(line), file)) {
+		uint64_t offset, start, length;
+
+		if (line[0] != ' ') {
+			wanted = !strncmp(line, kind, strlen(kind)) && line[strlen(kind)] == ' ';
+			continue;
+		}
+		if (!wanted || sscanf(line, " %" SCNx64 ": %" SCNx64 " + %" SCNx64, &offset, &start,
+				      &length) != 3)
+			continue;
+		igt_assert(length);
+		if (start + length - 1 > *highest)
+			*highest = start + length - 1;
+		sum += length;
+	}
+	fclose(file);
+	return sum;
+}
+
+int __dgem_unload(const char *module)
+{
+	return syscall(SYS_delete_module, module, O_NONBLOCK) ? -errno : 0;
+}

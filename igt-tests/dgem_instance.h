@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copyright (C) 2026 The dgem authors
+ *
+ * Instances that tests make and take away: by configfs, and by binding and unbinding drivers. As
+ * everywhere in IGT, __foo() returns 0 or a negative errno and foo() asserts that it worked.
+ */
+#ifndef DGEM_INSTANCE_H
+#define DGEM_INSTANCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DGEM_CONFIGFS	"/sys/kernel/config/dgem"
+
+/* Skips where there is no configfs, or no right to write there. */
+void dgem_require_configfs(void);
+
+/* Directories; a leftover of that name goes first. */
+int __dgem_instance_make(const char *name);
+void dgem_instance_make(const char *name);
+int __dgem_instance_remove(const char *name);
+void dgem_instance_remove(const char *name);
+
+/* Attributes */
+int __dgem_instance_set(const char *name, const char *attr, const char *value);
+void dgem_instance_set(const char *name, const char *attr, const char *value);
+int __dgem_instance_get(const char *name, const char *attr, char *value, size_t size);
+void dgem_instance_expect(const char *name, const char *attr, const char *value);
+
+/* An enabled instance with an engine, or the cpu engine for NULL; its render node */
+void dgem_instance_enable(const char *name, const char *engine);
+int dgem_instance_open(const char *name);
+int __dgem_open_device(const char *device);
+
+/* sysfs: 0 or a negative errno */
+int __dgem_sysfs_write(const char *dir, const char *file, const char *value);
+
+/* From debugfs: bytes of a kind that are mapped for the engine, and the highest address of them */
+uint64_t dgem_dma_bytes(int fd, const char *kind, uint64_t *highest);
+
+/* Try to unload a module without waiting. */
+int __dgem_unload(const char *module);
+
+#endif /* DGEM_INSTANCE_H */
