@@ -56,7 +56,8 @@ enum drm_dgem_kind {
 	/**
 	 * @DRM_DGEM_KIND_NONCONTIGUOUS: cached memory that is one segment for the instance's own
 	 * device but need not be contiguous: behind an IOMMU that is a run of I/O addresses over
-	 * scattered pages. The CPU needs SYNC around its accesses.
+	 * scattered pages. Elsewhere 4 GiB and more are -EINVAL. The CPU needs SYNC around its
+	 * accesses.
 	 */
 	DRM_DGEM_KIND_NONCONTIGUOUS = 3,
 	/**

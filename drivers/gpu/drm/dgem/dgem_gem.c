@@ -43,6 +43,7 @@ static const struct dgem_mem_ops * const dgem_mem_kinds[] = {
 	&dgem_mem_coherent,
 	&dgem_mem_pages,
 	&dgem_mem_import,
+	&dgem_mem_noncontiguous,
 	&dgem_mem_vmalloc,
 	&dgem_mem_io,
 };

@@ -41,7 +41,7 @@ static struct page *dgem_vmalloc_page(u64 mask, unsigned int *zone)
 	static const gfp_t zones[] = { 0, __GFP_DMA32, __GFP_DMA };
 	struct page *page;
 
-	/* a zone that gave a page out of reach would give the same page again: don't return to it */
+	/* a zone that gave a page out of reach would give the same one again: leave it */
 	for (; *zone < ARRAY_SIZE(zones); (*zone)++) {
 		page = alloc_page(DGEM_GFP_VMALLOC | zones[*zone]);
 		if (!page)
@@ -60,8 +60,6 @@ static void *dgem_vmalloc_within(size_t size, u64 mask)
 	unsigned int zone = 0;
 	void *vaddr;
 
-	if (count > totalram_pages())
-		return NULL;
 	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!pages)
 		return NULL;
@@ -88,6 +86,9 @@ static int dgem_vmalloc_alloc(struct dgem_object *obj, const struct drm_dgem_cre
 {
 	struct device *dev = obj->base.dev->dev;
 
+	/* don't take all memory just to find that it isn't enough */
+	if (obj->base.size >> PAGE_SHIFT >= totalram_pages())
+		return -ENOMEM;
 	if (dma_addressing_limited(dev))
 		obj->vaddr = dgem_vmalloc_within(obj->base.size,
 						 min_not_zero(dma_get_mask(dev),
