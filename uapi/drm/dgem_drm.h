@@ -229,17 +229,47 @@ struct drm_dgem_query_stats {
 };
 
 /**
+ * DRM_DGEM_CREATE_READ_ONLY - USER: the device only reads the memory, which the caller need not be
+ * able to write; the object has no DRM_DGEM_CAP_WRITE
+ */
+#define DRM_DGEM_CREATE_READ_ONLY	0x8
+
+/**
+ * struct drm_dgem_range - a range of the caller's memory
+ */
+struct drm_dgem_range {
+	/** @addr: first byte, a multiple of the page size */
+	__u64 addr;
+	/** @length: bytes, a multiple of the page size, not zero */
+	__u64 length;
+};
+
+/**
  * struct drm_dgem_create - make an object
  *
  * Memory that the kernel allocates is zero, to the end of its last page.
+ *
+ * USER pins memory that the caller has, range after range, until the object's last reference is
+ * gone, whatever becomes of its mapping meanwhile. The memory counts against RLIMIT_MEMLOCK. The
+ * CPU needs SYNC around its accesses, and what was written by the device is kept by files that live
+ * in memory (memfd, tmpfs); a writable shared mapping of another file is refused.
  *
  * Errors: -EINVAL for an unknown kind, cache mode or flag, a cache mode or flag that the kind
  * cannot have, a @size of zero or above &drm_dgem_query_device.max_size, a member that the kind
  * does not use and is not zero; -EOPNOTSUPP for a kind that this instance does not have; -ENOSPC if
  * a quota of the instance, the file or the caller's dmem cgroup does not allow for it; -ENOMEM.
+ *
+ * USER besides: -EINVAL for no range or more than 1024, a range that is empty or not of whole pages,
+ * or a @size that is not their sum; -E2BIG for an element longer than this kernel knows, with bytes
+ * set there; -EFAULT for a range with a gap, one that may not be written (without
+ * DRM_DGEM_CREATE_READ_ONLY), or whose pages the kernel does not lend; -ENOMEM beyond
+ * RLIMIT_MEMLOCK; -EINTR when killed meanwhile.
  */
 struct drm_dgem_create {
-	/** @size: in: bytes wanted; out: bytes given, a multiple of the page size */
+	/**
+	 * @size: in: bytes wanted (USER: the sum of the ranges); out: bytes given, a multiple of
+	 * the page size
+	 */
 	__u64 size;
 	/** @kind: in: one of &enum drm_dgem_kind */
 	__u32 kind;

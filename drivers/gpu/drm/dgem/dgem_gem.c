@@ -44,6 +44,7 @@ static const struct dgem_mem_ops * const dgem_mem_kinds[] = {
 	&dgem_mem_pages,
 	&dgem_mem_import,
 	&dgem_mem_noncontiguous,
+	&dgem_mem_user,
 	&dgem_mem_vmalloc,
 	&dgem_mem_io,
 };
@@ -351,7 +352,8 @@ int dgem_gem_map_engine(struct dgem_object *obj)
 	if (obj->engine_map || obj->sgt)
 		return 0;
 
-	map = dgem_mapping_create(obj, engine->dev, DMA_BIDIRECTIONAL);
+	map = dgem_mapping_create(obj, engine->dev,
+				  obj->readonly ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL);
 	if (IS_ERR(map))
 		return PTR_ERR(map);
 

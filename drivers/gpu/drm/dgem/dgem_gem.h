@@ -38,7 +38,7 @@ struct dgem_object {
 	u32 cache_granted;
 	/** @flags: DRM_DGEM_CREATE_*, as asked for */
 	u32 flags;
-	/** @readonly: nobody may write: an import of a read-only dma-buf */
+	/** @readonly: nobody may write: an import of a read-only dma-buf, memory lent like that */
 	bool readonly;
 
 	/** @charged: bytes charged to the instance, @account and @cgroup, see dgem_quota.c */

@@ -106,6 +106,7 @@ extern const struct dgem_mem_ops dgem_mem_import;
 extern const struct dgem_mem_ops dgem_mem_io;
 extern const struct dgem_mem_ops dgem_mem_pages;
 extern const struct dgem_mem_ops dgem_mem_noncontiguous;
+extern const struct dgem_mem_ops dgem_mem_user;
 extern const struct dgem_mem_ops dgem_mem_vmalloc;
 
 struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev);

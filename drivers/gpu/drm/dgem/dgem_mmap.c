@@ -9,6 +9,7 @@
 #include <linux/mman.h>
 #include <linux/sched/mm.h>
 
+#include <drm/dgem_drm.h>
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 
@@ -230,8 +231,8 @@ static int dgem_map_area(struct drm_gem_object *gem, struct vm_area_struct *vma)
  * @gem: the object; the area has a reference to it
  * @vma: the area, at the object's fake offset; DRM or dma-buf have checked its length
  *
- * Return: 0, -EINVAL for a private mapping, -ENODEV when the instance is gone (dma-buf does not
- * ask), or what the memory kind said.
+ * Return: 0, -EINVAL for a private mapping, -EOPNOTSUPP for a kind without any, -ENODEV when the
+ * instance is gone (dma-buf does not ask), or what the memory kind said.
  */
 int dgem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
@@ -239,6 +240,9 @@ int dgem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 
 	if (vma_is_cow_mapping(vma))
 		return -EINVAL;
+	/* the offset of an object that can't be mapped is not told, but can be guessed */
+	if (!(dgem_gem_caps(to_dgem_object(gem)) & DRM_DGEM_CAP_MMAP))
+		return -EOPNOTSUPP;
 	if (!drm_dev_enter(gem->dev, &idx))
 		return -ENODEV;
 	ret = dgem_map_area(gem, vma);
