@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <linux/dma-buf.h>
+#include <linux/videodev2.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,9 +92,9 @@ static int look_around(struct demo *demo)
 	step("screen  %s (%s), %ux%u", demo->screen.path, demo->screen.driver, demo->screen.width,
 	     demo->screen.height);
 
-	ret = camera_open(&demo->camera, "vivid", request->camera);
+	ret = video_open(&demo->camera, V4L2_BUF_TYPE_VIDEO_CAPTURE, "vivid", request->camera);
 	if (!ret)
-		ret = camera_set_format(&demo->camera, request->frame_width, request->frame_height);
+		ret = video_set_format(&demo->camera, request->frame_width, request->frame_height);
 	if (ret)
 		return ret;
 	step("camera  %s (%s), %ux%u, %u bytes a frame", demo->camera.path, demo->camera.driver,
@@ -113,9 +114,14 @@ static int allocate(struct demo *demo, uint64_t size, struct dgem_bo **bo)
 /* Capture a frame into one of as many objects as the camera wants to have queued. */
 static int capture(struct demo *demo)
 {
-	struct camera *camera = &demo->camera;
-	int ret = camera_start(camera);
+	struct video *camera = &demo->camera;
+	struct video_frame frame;
+	int ret = video_request(camera, V4L2_MEMORY_DMABUF, 2);
 
+	if (!ret && camera->buffers > CAMERA_MAX_BUFFERS) {
+		complain("%s wants %u buffers", camera->path, camera->buffers);
+		ret = -ENOBUFS;
+	}
 	for (uint32_t i = 0; !ret && i < camera->buffers; i++) {
 		ret = allocate(demo, camera->frame_bytes, &demo->frames[i]);
 		if (ret)
@@ -126,14 +132,17 @@ static int capture(struct demo *demo)
 			return ret;
 		}
 		demo->frame_fds[i] = ret;
-		ret = camera_queue(camera, i, demo->frame_fds[i]);
+		ret = video_queue(camera, i, demo->frame_fds[i]);
 	}
+	if (!ret)
+		ret = video_start(camera);
+	if (!ret)
+		ret = video_dequeue(camera, &frame);
+	if (!ret)
+		ret = video_stop(camera);
 	if (ret)
 		return ret;
-	ret = camera_capture(camera);
-	if (ret < 0)
-		return ret;
-	demo->frame_index = (uint32_t)ret;
+	demo->frame_index = frame.index;
 	demo->source = (struct picture){
 		.pitch = camera->pitch,
 		.width = camera->width,
@@ -233,7 +242,7 @@ static int submit(struct demo *demo, struct dgem_job *job)
 	int ret;
 
 	ret = dgem_job_copy_2d(job, demo->canvas, to->offset, to->pitch, frame, from->offset,
-			       from->pitch, (uint64_t)from->width * DEMO_PIXEL_BYTES,
+			       from->pitch, (uint64_t)from->width * PIXEL_BYTES,
 			       from->height);
 	if (!ret)
 		ret = dgem_job_wait_syncobj(job, demo->in_syncobj, 0);
@@ -248,12 +257,12 @@ static int submit(struct demo *demo, struct dgem_job *job)
 static int make_canvas(struct demo *demo)
 {
 	const struct screen *screen = &demo->screen;
-	uint64_t pitch = (uint64_t)screen->width * DEMO_PIXEL_BYTES;
+	uint64_t pitch = (uint64_t)screen->width * PIXEL_BYTES;
 	uint32_t x = (screen->width - demo->source.width) / 2;
 	uint32_t y = (screen->height - demo->source.height) / 2;
 
 	demo->destination = (struct picture){
-		.offset = y * pitch + (uint64_t)x * DEMO_PIXEL_BYTES,
+		.offset = y * pitch + (uint64_t)x * PIXEL_BYTES,
 		.pitch = pitch,
 		.width = demo->source.width,
 		.height = demo->source.height,
@@ -263,7 +272,7 @@ static int make_canvas(struct demo *demo)
 
 static int copy(struct demo *demo)
 {
-	uint64_t bytes = (uint64_t)demo->source.width * DEMO_PIXEL_BYTES * demo->source.height;
+	uint64_t bytes = (uint64_t)demo->source.width * PIXEL_BYTES * demo->source.height;
 	int fd = dgem_device_fd(demo->dev);
 	int64_t interrupts_before;
 	struct dgem_job *job;
@@ -398,7 +407,7 @@ static int run_stations(struct demo *demo)
 static void clean_up(struct demo *demo)
 {
 	screen_close(&demo->screen);
-	camera_close(&demo->camera);
+	video_close(&demo->camera);
 	for (uint32_t i = 0; i < CAMERA_MAX_BUFFERS; i++) {
 		if (demo->frame_fds[i] >= 0)
 			close(demo->frame_fds[i]);

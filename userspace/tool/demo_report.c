@@ -30,10 +30,10 @@ static void write_display(struct json *json, const struct demo *demo)
 	json_string(json, "driver", screen->driver);
 	json_u64(json, "width", screen->width);
 	json_u64(json, "height", screen->height);
-	json_u64(json, "x", to->offset % to->pitch / DEMO_PIXEL_BYTES);
+	json_u64(json, "x", to->offset % to->pitch / PIXEL_BYTES);
 	json_u64(json, "y", to->offset / to->pitch);
 	json_u64(json, "display_shadow_copy_bytes",
-		 (uint64_t)screen->width * DEMO_PIXEL_BYTES * screen->height);
+		 (uint64_t)screen->width * PIXEL_BYTES * screen->height);
 	json_string(json, "display_shadow_copy_note",
 		    "computed: the display driver copies each picture into video memory of its own;"
 		    " dgem has no part in that");

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "libdrm_dgem.h"
+#include "message.h"
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
@@ -33,14 +34,8 @@ int cmd_copy(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 
 /*
- * Messages
+ * Messages, beside those of message.h
  */
-
-/* Print "dgem COMMAND: ..." to standard error. */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* The same with the text of a negative errno; returns STATUS_FAILED. */
-int failed(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Point to --help after a bad option; returns STATUS_USAGE. */
 int bad_usage(void);

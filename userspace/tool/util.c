@@ -5,7 +5,6 @@
  * Messages, arguments and files.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,34 +16,7 @@ static const char *command_name = "";
 void set_command_name(const char *name)
 {
 	command_name = name;
-}
-
-static void vcomplain(const char *format, va_list args)
-{
-	fflush(stdout);
-	fprintf(stderr, "dgem %s: ", command_name);
-	vfprintf(stderr, format, args);
-}
-
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vcomplain(format, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
-
-int failed(int error, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vcomplain(format, args);
-	va_end(args);
-	fprintf(stderr, ": %s\n", strerror(-error));
-	return STATUS_FAILED;
+	set_message_prefix("dgem", name);
 }
 
 int bad_usage(void)

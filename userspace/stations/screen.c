@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * Copyright (C) 2026 The dgem authors
- *
- * The demo's screen: a dma-buf shown by a KMS driver.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,8 +13,8 @@
 #include <xf86drm.h>
 #include <xf86drmMode.h>
 
-#include "demo.h"
-#include "tool.h"
+#include "message.h"
+#include "screen.h"
 
 /* The largest mode that is taken unasked. */
 #define BEST_WIDTH	1920u
@@ -187,12 +186,19 @@ int screen_show(struct screen *screen, int dmabuf, uint32_t pitch)
 	return ret;
 }
 
-void screen_close(struct screen *screen)
+void screen_clear(struct screen *screen)
 {
 	if (screen->fb)
 		drmModeRmFB(screen->fd, screen->fb);
 	if (screen->handle)
 		drmCloseBufferHandle(screen->fd, screen->handle);
+	screen->fb = 0;
+	screen->handle = 0;
+}
+
+void screen_close(struct screen *screen)
+{
+	screen_clear(screen);
 	free(screen->mode);
 	screen->mode = NULL;
 	if (screen->fd >= 0)
