@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright (C) 2026 The dgem authors
+ *
+ * dgem as the exporter, with each of its memory kinds.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <xf86drm.h>
+
+#include "dgem_drm.h"
+#include "interop.h"
+#include "libdrm_dgem.h"
+
+bool dgem_kind_present(const struct exporter *exporter)
+{
+	struct dgem_device_info info = { 0 };
+	struct dgem_device *dev;
+	int ret = dgem_device_open(settings.exporter, &dev);
+
+	if (ret)
+		return false;
+	ret = dgem_device_get_info(dev, &info, sizeof(info));
+	dgem_device_del(dev);
+	return !ret && info.kinds & 1ull << exporter->variant;
+}
+
+int dgem_kind_alloc(const struct exporter *exporter, struct buffer *buffer)
+{
+	struct drm_dgem_create create = {
+		.size = SIZE,
+		.kind = exporter->variant,
+		.cache = exporter->sub_variant,
+	};
+	struct dgem_device *dev;
+	int ret = dgem_device_open(settings.exporter, &dev);
+
+	if (ret)
+		return ret;
+	if (drmIoctl(dgem_device_fd(dev), DRM_IOCTL_DGEM_CREATE, &create) ||
+	    drmPrimeHandleToFD(dgem_device_fd(dev), create.handle, DRM_CLOEXEC | DRM_RDWR,
+			       &buffer->dmabuf))
+		ret = -errno;
+	dgem_device_del(dev);
+	return ret;
+}
