@@ -7,7 +7,8 @@ O	?= out
 VM	:= tools/vm
 USER	:= $(O)/build/userspace
 
-.PHONY: all modules userspace check check-style demo bench install uninstall clean help
+.PHONY: all modules userspace check check-style check-interop demo bench install uninstall
+.PHONY: clean help
 
 all: modules userspace ## modules for KDIR, and the user space
 
@@ -28,6 +29,9 @@ check: ## every test, in virtual machines
 
 check-style: ## checkpatch, sparse, clang, kernel-doc and more on all sources
 	tools/check-style
+
+check-interop: ## dgem's buffers in other drivers' hands, and theirs in dgem's
+	tools/check-interop
 
 demo: ## a short tour in a virtual machine
 	tools/demo

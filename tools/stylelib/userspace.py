@@ -10,8 +10,8 @@ from vmlib.base import TREE, cache, lock
 from . import sources
 from .gate import call, complaints, fail, head, ok, program
 
-INCLUDES = ("-I/usr/include/libdrm", "-Iuapi/drm", "-Iuserspace/lib", "-Iigt-tests",
-            "-Iigt-tests/compat")
+INCLUDES = ("-I/usr/include/libdrm", "-Iuapi/drm", "-Iuserspace/lib", "-Iuserspace/stations",
+            "-Iigt-tests", "-Iigt-tests/compat")
 DEFINES = ("-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64")
 # Left out: matters of taste, the C11 annex K functions, which no C library of ours has, and what
 # guesses wrongly about functions of other files.
