@@ -5,6 +5,7 @@
 
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
+#include <linux/iosys-map.h>
 #include <linux/scatterlist.h>
 
 #include <drm/dgem_drm.h>
@@ -32,7 +33,9 @@
  * - each map makes a new table, split to the importer's segment size and boundary, unmap frees it;
  * - begin and end of CPU access work on our memory and on all of its DMA mappings;
  * - the first export decides whether the dma-buf is writable, and a read-only one stays so: it is
- *   neither begun to be accessed for writing nor handed to another file as a writable object.
+ *   neither begun to be accessed for writing nor handed to another file as a writable object, and
+ *   importers get it for devices that only read it. They get no kernel mapping of it: nobody can
+ *   tell what they would do with that, and DRM drivers write their writeback by one.
  *
  * Imports are attached and mapped for the engine's device at once and for good, by DRM's helper;
  * importers without invalidate_mappings pin the memory of exporters that could move it. An engine
@@ -64,8 +67,14 @@ static struct sg_table *dgem_dmabuf_map(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir)
 {
 	struct dgem_object *obj = to_dgem_object(attach->dmabuf->priv);
-	struct dgem_mapping *map = dgem_mapping_create(obj, attach->dev, dir);
+	struct dgem_mapping *map;
 
+	if (dir != DMA_TO_DEVICE && dgem_dmabuf_readonly(attach->dmabuf)) {
+		drm_dbg_prime(obj->base.dev, "%s may not write to a read-only dma-buf\n",
+			      dev_name(attach->dev));
+		return ERR_PTR(-EACCES);
+	}
+	map = dgem_mapping_create(obj, attach->dev, dir);
 	return IS_ERR(map) ? ERR_CAST(map) : map->sgt;
 }
 
@@ -104,6 +113,11 @@ static int dgem_dmabuf_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
 	return dgem_sync_end(obj, 0, obj->base.size, dir);
 }
 
+static int dgem_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	return dgem_dmabuf_readonly(dmabuf) ? -EACCES : drm_gem_dmabuf_vmap(dmabuf, map);
+}
+
 static const struct dma_buf_ops dgem_dmabuf_ops = {
 	.attach = dgem_dmabuf_attach,
 	.map_dma_buf = dgem_dmabuf_map,
@@ -111,7 +125,7 @@ static const struct dma_buf_ops dgem_dmabuf_ops = {
 	.begin_cpu_access = dgem_dmabuf_begin,
 	.end_cpu_access = dgem_dmabuf_end,
 	.mmap = drm_gem_dmabuf_mmap,
-	.vmap = drm_gem_dmabuf_vmap,
+	.vmap = dgem_dmabuf_vmap,
 	.vunmap = drm_gem_dmabuf_vunmap,
 	.release = drm_gem_dmabuf_release,
 };
