@@ -14,6 +14,7 @@
 #include "dgem_priv.h"
 
 _Static_assert((int)DGEM_KIND_IMPORT == (int)DRM_DGEM_KIND_IMPORT, "same kind numbers");
+_Static_assert((int)DGEM_KIND_USER == (int)DRM_DGEM_KIND_USER, "same kind numbers");
 _Static_assert((int)DGEM_KIND_COHERENT == (int)DRM_DGEM_KIND_COHERENT, "same kind numbers");
 _Static_assert((int)DGEM_CACHE_EXPORTER == (int)DRM_DGEM_CACHE_EXPORTER, "same cache numbers");
 _Static_assert((int)DGEM_CACHE_WC == (int)DRM_DGEM_CACHE_WC, "same cache numbers");
@@ -49,6 +50,21 @@ static int bo_wrap(struct dgem_device *dev, uint32_t handle, uint64_t size, stru
 	return 0;
 }
 
+static int bo_create(struct dgem_device *dev, struct drm_dgem_create *args, struct dgem_bo **bo)
+{
+	int ret;
+
+	ret = dgem_ioctl(dev, DRM_IOCTL_DGEM_CREATE, args);
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&dev->lock);
+	ret = bo_wrap(dev, args->handle, args->size, bo);
+	if (ret)
+		handle_close(dev, args->handle);
+	pthread_mutex_unlock(&dev->lock);
+	return ret;
+}
+
 DGEM_PUBLIC int dgem_bo_new(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
 			    enum dgem_cache cache, struct dgem_bo **bo)
 {
@@ -57,16 +73,36 @@ DGEM_PUBLIC int dgem_bo_new(struct dgem_device *dev, uint64_t size, enum dgem_ki
 		.kind = (uint32_t)kind,
 		.cache = (uint32_t)cache,
 	};
+
+	return bo_create(dev, &args, bo);
+}
+
+DGEM_PUBLIC int dgem_bo_new_user(struct dgem_device *dev, const struct iovec *iov,
+				 unsigned int count, uint32_t access, struct dgem_bo **bo)
+{
+	struct drm_dgem_create args = {
+		.kind = DRM_DGEM_KIND_USER,
+		.flags = access & DGEM_WRITE ? 0 : DRM_DGEM_CREATE_READ_ONLY,
+		.source_count = count,
+		.source_stride = sizeof(struct drm_dgem_range),
+	};
+	struct drm_dgem_range *ranges;
 	int ret;
 
-	ret = dgem_ioctl(dev, DRM_IOCTL_DGEM_CREATE, &args);
-	if (ret)
-		return ret;
-	pthread_mutex_lock(&dev->lock);
-	ret = bo_wrap(dev, args.handle, args.size, bo);
-	if (ret)
-		handle_close(dev, args.handle);
-	pthread_mutex_unlock(&dev->lock);
+	if (!(access & DGEM_READ) || access & ~(DGEM_READ | DGEM_WRITE) || !count)
+		return -EINVAL;
+	ranges = calloc(count, sizeof(*ranges));
+	if (!ranges)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < count; i++) {
+		ranges[i].addr = (uintptr_t)iov[i].iov_base;
+		ranges[i].length = iov[i].iov_len;
+		/* What wraps around does not fit into any address space: the kernel says so. */
+		args.size += iov[i].iov_len;
+	}
+	args.source = (uintptr_t)ranges;
+	ret = bo_create(dev, &args, bo);
+	free(ranges);
 	return ret;
 }
 

@@ -24,6 +24,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #if defined(__cplusplus)
 extern "C" {
@@ -52,6 +53,18 @@ enum dgem_kind {
 	DGEM_KIND_COHERENT = 1,
 	/** Another driver's dma-buf: dgem_bo_from_dmabuf() makes these, dgem_bo_new() does not */
 	DGEM_KIND_IMPORT = 2,
+	/** Cached; one DMA segment behind an IOMMU. CPU accesses need dgem_bo_sync_*() */
+	DGEM_KIND_NONCONTIGUOUS = 3,
+	/** Cached, in the largest blocks that are free. CPU accesses need dgem_bo_sync_*() */
+	DGEM_KIND_PAGES = 4,
+	/** Cached, in single pages. CPU accesses need dgem_bo_sync_*() */
+	DGEM_KIND_VMALLOC = 5,
+	/** Out of the pool that was set aside for the device */
+	DGEM_KIND_RESERVED = 6,
+	/** Registers or memory of a device; not by dgem_bo_new() */
+	DGEM_KIND_IO = 7,
+	/** The caller's own memory: dgem_bo_new_user() makes these, dgem_bo_new() does not */
+	DGEM_KIND_USER = 8,
 };
 
 /** enum dgem_cache - how the CPU caches the memory of a buffer object */
@@ -259,7 +272,7 @@ int dgem_syncobj_wait(struct dgem_device *dev, uint32_t handle, uint64_t point,
  * dgem_bo_new() - allocate memory; it is zero
  * @dev: the device
  * @size: bytes wanted; dgem_bo_size() tells what was given, a multiple of the page size
- * @kind: CONTIGUOUS or COHERENT
+ * @kind: one of those that dgem_device_get_info() tells, but neither IO nor USER
  * @cache: DEFAULT, or what the kind can have
  * @bo: the object, with one reference
  *
@@ -269,6 +282,26 @@ int dgem_syncobj_wait(struct dgem_device *dev, uint32_t handle, uint64_t point,
  */
 int dgem_bo_new(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
 		enum dgem_cache cache, struct dgem_bo **bo);
+
+/**
+ * dgem_bo_new_user() - make an object of the caller's own memory
+ * @dev: the device
+ * @iov: ranges, which the object consists of one after the other; addresses and lengths are
+ *	multiples of the page size
+ * @count: how many, 1024 at most
+ * @access: what jobs may do with the memory: DGEM_READ, with DGEM_WRITE if they may write
+ * @bo: the object, with one reference; it can be neither mapped nor exported
+ *
+ * The pages are pinned until the object is gone and no job uses it any more; the ranges themselves
+ * may be unmapped before. CPU accesses need dgem_bo_sync_*().
+ *
+ * Return: 0; -EINVAL for ranges that are not of whole pages, or too many; -EFAULT for memory that
+ * is not there, may not be accessed like that or that the kernel does not lend (device memory,
+ * writable shared mappings of files on a disk); -ENOMEM for more than RLIMIT_MEMLOCK allows;
+ * -EOPNOTSUPP if the engine does not reach all of the machine's memory.
+ */
+int dgem_bo_new_user(struct dgem_device *dev, const struct iovec *iov, unsigned int count,
+		     uint32_t access, struct dgem_bo **bo);
 
 /**
  * dgem_bo_from_dmabuf() - import a dma-buf

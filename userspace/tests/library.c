@@ -9,6 +9,7 @@
 #include <linux/dma-heap.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "library.h"
@@ -161,6 +162,56 @@ static enum tap_result test_bad_new(void)
 		     -EINVAL);
 	check(!bo);
 	check(objects_alive() == before);
+	return TAP_OK;
+}
+
+/* Two ranges of the caller's memory, the second first; the engine writes to both. */
+static enum tap_result test_user(void)
+{
+	const size_t page = 4096, size = 3 * page;
+	uint8_t *own = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	const struct iovec iov[] = { { own + 2 * page, page }, { own, page } };
+	const struct iovec odd = { own, page + 1 };
+	struct dgem_bo *bo = NULL, *src;
+	struct dgem_bo_info info;
+	struct dgem_job *job;
+	void *ptr;
+
+	check(own != MAP_FAILED);
+	check_ok(dgem_bo_new_user(device, iov, 2, DGEM_READ | DGEM_WRITE, &bo));
+	check(dgem_bo_size(bo) == 2 * page);
+	check_ok(dgem_bo_get_info(bo, &info, sizeof(info)));
+	check(info.kind == DGEM_KIND_USER && info.caps == DGEM_CAP_WRITE);
+	check_result(dgem_bo_map(bo, &ptr), -EOPNOTSUPP);
+	check_result(dgem_bo_dmabuf(bo, DGEM_READ), -EOPNOTSUPP);
+
+	check_ok(bo_new(2 * page, &src));
+	check_ok(dgem_bo_map(src, &ptr));
+	memset(ptr, 1, page);
+	memset((uint8_t *)ptr + page, 2, page);
+	check_ok(dgem_bo_sync_end(src, 0, 2 * page, DGEM_WRITE));
+	check_ok(dgem_job_new(device, &job));
+	check_ok(dgem_job_copy(job, bo, 0, src, 0, 2 * page));
+	check_ok(dgem_job_run(job, 0, DGEM_WAIT_FOREVER));
+	dgem_job_del(job);
+	check_ok(dgem_bo_sync_begin(bo, 0, 2 * page, DGEM_READ, DGEM_WAIT_FOREVER));
+	check(own[0] == 2 && own[page - 1] == 2 && !own[page] && !own[2 * page - 1]);
+	check(own[2 * page] == 1 && own[size - 1] == 1);
+	check_ok(dgem_bo_sync_end(bo, 0, 2 * page, DGEM_READ));
+	dgem_bo_del(bo);
+	dgem_bo_del(src);
+
+	check_ok(dgem_bo_new_user(device, iov, 2, DGEM_READ, &bo));
+	check_ok(dgem_bo_get_info(bo, &info, sizeof(info)));
+	check(!info.caps);
+	dgem_bo_del(bo);
+
+	check_result(dgem_bo_new_user(device, iov, 0, DGEM_READ, &bo), -EINVAL);
+	check_result(dgem_bo_new_user(device, iov, 2, DGEM_WRITE, &bo), -EINVAL);
+	check_result(dgem_bo_new_user(device, iov, 2, 0, &bo), -EINVAL);
+	check_result(dgem_bo_new_user(device, &odd, 1, DGEM_READ, &bo), -EINVAL);
+	munmap(own, size);
+	check_result(dgem_bo_new_user(device, iov, 2, DGEM_READ, &bo), -EFAULT);
 	return TAP_OK;
 }
 
@@ -408,6 +459,7 @@ int main(int argc, char **argv)
 		{ "query", test_query },
 		{ "new", test_new },
 		{ "bad-new", test_bad_new },
+		{ "user", test_user },
 		{ "map", test_map },
 		{ "export-import", test_export_import },
 		{ "two-files", test_two_files },

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,7 +31,8 @@ static const char usage[] =
 	"  -2, --rectangle WxH     copy H rows of W bytes instead\n"
 	"  -p, --src-pitch BYTES   from a row of IN to the next (W)\n"
 	"  -q, --dst-pitch BYTES   from a row of OUT to the next (W)\n"
-	"  -K, --src-kind KIND     memory of the source: contiguous, coherent or wc (contiguous)\n"
+	"  -K, --src-kind KIND     memory of the source (contiguous): contiguous, coherent, wc,\n"
+	"                          noncontiguous, pages, vmalloc, reserved; user: the tool's own\n"
 	"  -L, --dst-kind KIND     memory of the destination (contiguous)\n"
 	"  -T, --timeout SECONDS   give up waiting for the engine (600)\n"
 	"  -d, --device DEVICE     dgem device, by path or name (the first)\n"
@@ -73,6 +75,12 @@ struct shape {
 	/* Bytes from the first to behind the last one touched */
 	uint64_t src_span;
 	uint64_t dst_span;
+};
+
+/* An object and, if it is made of the tool's own memory, that memory. */
+struct memory {
+	struct dgem_bo *bo;
+	void *own;
 };
 
 struct content {
@@ -177,41 +185,82 @@ static bool make_shape(const struct request *request, uint64_t in_size, struct s
 	return true;
 }
 
-/* An object with a mapping and a CPU access window over all of it. */
-static int open_bo(struct dgem_bo *bo, uint32_t access, uint8_t **data)
+static int new_user(struct dgem_device *dev, uint64_t size, struct memory *memory)
 {
-	void *ptr;
+	struct iovec range = { .iov_len = size };
+	struct dgem_device_info info;
 	int ret;
 
-	ret = dgem_bo_map(bo, &ptr);
+	ret = dgem_device_get_info(dev, &info, sizeof(info));
 	if (ret)
 		return ret;
-	ret = dgem_bo_sync_begin(bo, 0, dgem_bo_size(bo), access, DGEM_WAIT_FOREVER);
+	range.iov_len += -size & (info.page_size - 1);
+	range.iov_base = mmap(NULL, range.iov_len, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (range.iov_base == MAP_FAILED)
+		return -errno;
+	ret = dgem_bo_new_user(dev, &range, 1, DGEM_READ | DGEM_WRITE, &memory->bo);
 	if (ret)
-		dgem_bo_unmap(bo);
+		munmap(range.iov_base, range.iov_len);
 	else
-		*data = ptr;
+		memory->own = range.iov_base;
 	return ret;
 }
 
-static int close_bo(struct dgem_bo *bo, uint32_t access)
+static int new_memory(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
+		      enum dgem_cache cache, struct memory *memory)
 {
-	int ret = dgem_bo_sync_end(bo, 0, dgem_bo_size(bo), access);
+	if (kind == DGEM_KIND_USER)
+		return new_user(dev, size, memory);
+	return dgem_bo_new(dev, size, kind, cache, &memory->bo);
+}
 
-	dgem_bo_unmap(bo);
+static void del_memory(struct memory *memory)
+{
+	if (memory->own)
+		munmap(memory->own, dgem_bo_size(memory->bo));
+	dgem_bo_del(memory->bo);
+}
+
+/* A CPU access window over all of an object, which gets a mapping if it has none. */
+static int open_memory(struct memory *memory, uint32_t access, uint8_t **data)
+{
+	void *ptr = memory->own;
+	int ret;
+
+	if (!ptr) {
+		ret = dgem_bo_map(memory->bo, &ptr);
+		if (ret)
+			return ret;
+	}
+	ret = dgem_bo_sync_begin(memory->bo, 0, dgem_bo_size(memory->bo), access,
+				 DGEM_WAIT_FOREVER);
+	if (!ret)
+		*data = ptr;
+	else if (!memory->own)
+		dgem_bo_unmap(memory->bo);
 	return ret;
 }
 
-static int fill_source(struct dgem_bo *bo, const struct content *content)
+static int close_memory(struct memory *memory, uint32_t access)
+{
+	int ret = dgem_bo_sync_end(memory->bo, 0, dgem_bo_size(memory->bo), access);
+
+	if (!memory->own)
+		dgem_bo_unmap(memory->bo);
+	return ret;
+}
+
+static int fill_source(struct memory *src, const struct content *content)
 {
 	uint8_t *data;
 	int ret;
 
-	ret = open_bo(bo, DGEM_WRITE, &data);
+	ret = open_memory(src, DGEM_WRITE, &data);
 	if (ret)
 		return failed(ret, "cannot access the source object");
 	memcpy(data, content->data, content->size);
-	ret = close_bo(bo, DGEM_WRITE);
+	ret = close_memory(src, DGEM_WRITE);
 	return ret ? failed(ret, "cannot end the access to the source object") : STATUS_OK;
 }
 
@@ -275,10 +324,10 @@ static uint8_t *expected(const struct request *request, const struct shape *shap
 	return image;
 }
 
-static int verify(struct dgem_bo *dst, const struct request *request, const struct shape *shape,
+static int verify(struct memory *dst, const struct request *request, const struct shape *shape,
 		  const struct content *content, uint64_t out_size)
 {
-	uint64_t size = dgem_bo_size(dst);
+	uint64_t size = dgem_bo_size(dst->bo);
 	uint8_t *image = expected(request, shape, content, size);
 	uint64_t wrong = 0;
 	uint8_t *data;
@@ -287,7 +336,7 @@ static int verify(struct dgem_bo *dst, const struct request *request, const stru
 
 	if (!image)
 		return failed(-ENOMEM, "cannot check the result");
-	ret = open_bo(dst, DGEM_READ, &data);
+	ret = open_memory(dst, DGEM_READ, &data);
 	if (ret) {
 		free(image);
 		return failed(ret, "cannot access the destination object");
@@ -301,7 +350,7 @@ static int verify(struct dgem_bo *dst, const struct request *request, const stru
 	}
 	if (!status)
 		status = store(request->out, data, out_size);
-	ret = close_bo(dst, DGEM_READ);
+	ret = close_memory(dst, DGEM_READ);
 	if (ret && !status)
 		status = failed(ret, "cannot end the access to the destination object");
 	free(image);
@@ -344,7 +393,7 @@ static void print_report(const struct request *request, const struct shape *shap
 static int copy(struct dgem_device *dev, const struct request *request,
 		const struct content *content)
 {
-	struct dgem_bo *src = NULL, *dst = NULL;
+	struct memory src = { 0 }, dst = { 0 };
 	struct result result = { 0 };
 	struct shape shape;
 	int status, ret;
@@ -355,24 +404,24 @@ static int copy(struct dgem_device *dev, const struct request *request,
 	ret = dgem_device_get_engine(dev, &result.engine, sizeof(result.engine));
 	if (ret)
 		return failed(ret, "the device does not answer");
-	ret = dgem_bo_new(dev, content->size, request->src_kind, request->src_cache, &src);
+	ret = new_memory(dev, content->size, request->src_kind, request->src_cache, &src);
 	if (!ret)
-		ret = dgem_bo_new(dev, result.out_size, request->dst_kind, request->dst_cache,
-				  &dst);
+		ret = new_memory(dev, result.out_size, request->dst_kind, request->dst_cache,
+				 &dst);
 	if (ret) {
-		dgem_bo_del(src);
+		del_memory(&src);
 		return failed(ret, "cannot allocate objects of %" PRIu64 " and %" PRIu64 " bytes",
 			      content->size, result.out_size);
 	}
-	status = fill_source(src, content);
+	status = fill_source(&src, content);
 	if (!status)
-		status = run_job(dev, dst, src, request, &shape, &result);
+		status = run_job(dev, dst.bo, src.bo, request, &shape, &result);
 	if (!status)
-		status = verify(dst, request, &shape, content, result.out_size);
+		status = verify(&dst, request, &shape, content, result.out_size);
 	if (!status)
 		print_report(request, &shape, &result);
-	dgem_bo_del(dst);
-	dgem_bo_del(src);
+	del_memory(&dst);
+	del_memory(&src);
 	return status;
 }
 

@@ -69,35 +69,45 @@ bool parse_pair(const char *what, const char *text, uint32_t *x, uint32_t *y)
 	return true;
 }
 
+static const struct {
+	const char *name;
+	enum dgem_kind kind;
+	enum dgem_cache cache;
+	/* dgem_bo_new() or, for the caller's memory, dgem_bo_new_user() makes it */
+	bool make;
+} kinds[] = {
+	{ "contiguous", DGEM_KIND_CONTIGUOUS, DGEM_CACHE_DEFAULT, true },
+	{ "coherent", DGEM_KIND_COHERENT, DGEM_CACHE_DEFAULT, true },
+	{ "wc", DGEM_KIND_COHERENT, DGEM_CACHE_WC, true },
+	{ "noncontiguous", DGEM_KIND_NONCONTIGUOUS, DGEM_CACHE_DEFAULT, true },
+	{ "pages", DGEM_KIND_PAGES, DGEM_CACHE_DEFAULT, true },
+	{ "vmalloc", DGEM_KIND_VMALLOC, DGEM_CACHE_DEFAULT, true },
+	{ "reserved", DGEM_KIND_RESERVED, DGEM_CACHE_DEFAULT, true },
+	{ "user", DGEM_KIND_USER, DGEM_CACHE_DEFAULT, true },
+	{ "import", DGEM_KIND_IMPORT, DGEM_CACHE_DEFAULT, false },
+	{ "io", DGEM_KIND_IO, DGEM_CACHE_DEFAULT, false },
+};
+
 bool parse_kind(const char *text, enum dgem_kind *kind, enum dgem_cache *cache)
 {
-	*cache = DGEM_CACHE_DEFAULT;
-	if (!strcmp(text, "contiguous")) {
-		*kind = DGEM_KIND_CONTIGUOUS;
-	} else if (!strcmp(text, "coherent")) {
-		*kind = DGEM_KIND_COHERENT;
-	} else if (!strcmp(text, "wc")) {
-		*kind = DGEM_KIND_COHERENT;
-		*cache = DGEM_CACHE_WC;
-	} else {
-		complain("\"%s\" is not a kind of memory (contiguous, coherent, wc)", text);
-		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (kinds[i].make && !strcmp(text, kinds[i].name)) {
+			*kind = kinds[i].kind;
+			*cache = kinds[i].cache;
+			return true;
+		}
 	}
-	return true;
+	complain("\"%s\" is not a kind of memory (contiguous, coherent, wc, noncontiguous, pages, "
+		 "vmalloc, reserved, user)", text);
+	return false;
 }
 
 const char *kind_name(uint32_t kind)
 {
-	switch (kind) {
-	case DGEM_KIND_CONTIGUOUS:
-		return "contiguous";
-	case DGEM_KIND_COHERENT:
-		return "coherent";
-	case DGEM_KIND_IMPORT:
-		return "import";
-	default:
-		return "unknown";
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if ((uint32_t)kinds[i].kind == kind)
+			return kinds[i].name;
+	return "unknown";
 }
 
 const char *engine_type_name(uint32_t type)
