@@ -32,6 +32,7 @@ extern "C" {
 #define DRM_DGEM_MMAP		0x03
 #define DRM_DGEM_SYNC		0x04
 #define DRM_DGEM_SUBMIT		0x05
+#define DRM_DGEM_PURGE		0x06
 
 /**
  * enum drm_dgem_kind - where an object's memory comes from
@@ -229,6 +230,13 @@ struct drm_dgem_query_stats {
 };
 
 /**
+ * DRM_DGEM_CREATE_LAZY - PAGES: memory comes in blocks of up to 2 MiB, when it is first touched
+ * through a mapping or when a SUBMIT works on it; exporting the object brings all of it. It counts
+ * against quotas from then on: a page fault that finds no memory, or no quota for it, is a SIGBUS.
+ */
+#define DRM_DGEM_CREATE_LAZY		0x2
+
+/**
  * DRM_DGEM_CREATE_READ_ONLY - USER: the device only reads the memory, which the caller need not be
  * able to write; the object has no DRM_DGEM_CAP_WRITE
  */
@@ -337,6 +345,15 @@ struct drm_dgem_info {
 	__u32 vmas;
 	/** @pad: must be zero */
 	__u64 pad;
+	/**
+	 * @resident: out: bytes of memory that the object has now: less than @size for a lazy or
+	 * purged one, 0 if the memory is not ours
+	 */
+	__u64 resident;
+	/** @create_flags: out: DRM_DGEM_CREATE_*, what CREATE was asked for */
+	__u32 create_flags;
+	/** @pad2: out: zero */
+	__u32 pad2;
 };
 
 /**
@@ -462,7 +479,8 @@ struct drm_dgem_syncobj {
  * Errors: -EINVAL (bad count, stride, operation, range, alignment; a syncobj in @in_syncs that has
  * no fence yet), -E2BIG (an element longer than this kernel knows, with bytes set there), -ENOENT
  * (an object or syncobj), -EACCES (writing an object that cannot be written), -EOPNOTSUPP (an
- * object that the engine cannot reach), -ENOMEM, -ENODEV, -ERESTARTSYS.
+ * object that the engine cannot reach), -ENXIO (a range of an object that was purged), -ENOSPC (a
+ * quota does not allow for the memory of a lazy object), -ENOMEM, -ENODEV, -ERESTARTSYS.
  */
 struct drm_dgem_submit {
 	/**
@@ -491,12 +509,42 @@ struct drm_dgem_submit {
 	__u32 flags;
 };
 
+/**
+ * DRM_DGEM_PURGE_FORCE - take pages away from user mappings too, which see a hole from then on
+ */
+#define DRM_DGEM_PURGE_FORCE	0x1
+
+/**
+ * struct drm_dgem_purge - give a part of an object's memory back, for good
+ *
+ * The range becomes a hole: touching it through a mapping raises SIGBUS, a SUBMIT that works on a
+ * byte of it is -ENXIO, and so is exporting the object. What is around the hole stays as it is.
+ * Pages may be purged again, and before they ever came. For objects of the kind PAGES that have not
+ * been exported: an export lasts as long as any handle of the object.
+ *
+ * Errors: -ENOENT, -EINVAL (unknown flag, a range that is empty, reaches past the end, or does not
+ * start and end on a page), -EOPNOTSUPP for an object whose pages have to stay, -EBUSY if the
+ * object is mapped into user space (without DRM_DGEM_PURGE_FORCE), exported, or used by a job that
+ * is not over, -ENOMEM, -EINTR when interrupted. Nothing has changed then.
+ */
+struct drm_dgem_purge {
+	/** @handle: in: the object */
+	__u32 handle;
+	/** @flags: in: DRM_DGEM_PURGE_* */
+	__u32 flags;
+	/** @offset: in: first byte, a multiple of &drm_dgem_query_device.page_size */
+	__u64 offset;
+	/** @length: in: bytes, a multiple of it too */
+	__u64 length;
+};
+
 #define DRM_IOCTL_DGEM_QUERY	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_QUERY, struct drm_dgem_query)
 #define DRM_IOCTL_DGEM_CREATE	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_CREATE, struct drm_dgem_create)
 #define DRM_IOCTL_DGEM_INFO	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_INFO, struct drm_dgem_info)
 #define DRM_IOCTL_DGEM_MMAP	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_MMAP, struct drm_dgem_mmap)
 #define DRM_IOCTL_DGEM_SYNC	DRM_IOW(DRM_COMMAND_BASE + DRM_DGEM_SYNC, struct drm_dgem_sync)
 #define DRM_IOCTL_DGEM_SUBMIT	DRM_IOW(DRM_COMMAND_BASE + DRM_DGEM_SUBMIT, struct drm_dgem_submit)
+#define DRM_IOCTL_DGEM_PURGE	DRM_IOW(DRM_COMMAND_BASE + DRM_DGEM_PURGE, struct drm_dgem_purge)
 
 #if defined(__cplusplus)
 }

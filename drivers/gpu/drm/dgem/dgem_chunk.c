@@ -4,12 +4,15 @@
  */
 
 #include <linux/dma-mapping.h>
+#include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+
+#include <kunit/visibility.h>
 
 #include "compat/dgem_compat.h"
 #include "dgem_chunk.h"
@@ -111,14 +114,30 @@ static struct page *dgem_blocks_take(struct list_head *list, unsigned int *order
 	return page;
 }
 
-static int dgem_block_map(struct device *dev, struct dgem_block *block)
+/*
+ * Where the DMA API bounces whatever is mapped, no device ever reads our pages, and the copy of a
+ * second mapping would get in the way of the engine's.
+ */
+static bool dgem_block_bounced(struct device *dev)
 {
-	block->dma = dma_map_page(dev, block->page, 0, block->count * PAGE_SIZE, DMA_BIDIRECTIONAL);
+	return dma_max_mapping_size(dev) != SIZE_MAX && !dma_addressing_limited(dev);
+}
+
+static int dgem_block_map(struct device *dev, struct dgem_block *block, unsigned long attrs)
+{
+	if (dgem_block_bounced(dev)) {
+		block->dma = DMA_MAPPING_ERROR;
+		return 0;
+	}
+	block->dma = dma_map_page_attrs(dev, block->page, 0, block->count * PAGE_SIZE,
+					DMA_BIDIRECTIONAL, attrs);
 	return dma_mapping_error(dev, block->dma);
 }
 
 static void dgem_block_unmap(struct device *dev, const struct dgem_block *block)
 {
+	if (block->dma == DMA_MAPPING_ERROR)
+		return;
 	dma_unmap_page_attrs(dev, block->dma, block->count * PAGE_SIZE, DMA_BIDIRECTIONAL,
 			     DMA_ATTR_SKIP_CPU_SYNC);
 }
@@ -168,7 +187,7 @@ static struct dgem_chunk *dgem_chunk_gather(struct device *dev, struct list_head
 		block->page = page;
 		block->first = chunk->pages;
 		block->count = 1U << order;
-		if (dgem_block_map(dev, block)) {
+		if (dgem_block_map(dev, block, 0)) {
 			chunk->count--;
 			__free_pages(page, order);
 			dgem_chunk_free(dev, chunk);
@@ -199,6 +218,139 @@ struct dgem_chunk *dgem_chunk_alloc(struct dgem_chunk_source *source, unsigned i
 	while ((page = dgem_blocks_take(&list, &order)))
 		__free_pages(page, order);
 	return chunk;
+}
+
+static bool dgem_block_apart(const struct dgem_block *block, unsigned int first, unsigned int end)
+{
+	return block->first >= end || block->first + block->count <= first;
+}
+
+/**
+ * dgem_block_rest - what is left of a block without some pages
+ * @block: the block
+ * @first: first page to go, from the start of the chunk
+ * @end: first page behind those that go
+ * @rest: where to put up to two blocks
+ *
+ * What is left of a block that loses pages has no DMA address yet.
+ *
+ * Return: the number of blocks left.
+ */
+unsigned int dgem_block_rest(const struct dgem_block *block, unsigned int first, unsigned int end,
+			     struct dgem_block *rest)
+{
+	unsigned int last = block->first + block->count, count = 0;
+
+	if (dgem_block_apart(block, first, end)) {
+		rest[0] = *block;
+		return 1;
+	}
+	if (first > block->first)
+		rest[count++] = (struct dgem_block) {
+			.page = block->page,
+			.dma = DMA_MAPPING_ERROR,
+			.first = block->first,
+			.count = first - block->first,
+			.single = true,
+		};
+	if (end < last)
+		rest[count++] = (struct dgem_block) {
+			.page = block->page + (end - block->first),
+			.dma = DMA_MAPPING_ERROR,
+			.first = end,
+			.count = last - end,
+			.single = true,
+		};
+	return count;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_block_rest);
+
+/**
+ * dgem_chunk_undo - do away with a chunk made by dgem_chunk_without()
+ * @dev: device of its source
+ * @old: the chunk that it was made of, which stays
+ * @new: the chunk
+ */
+void dgem_chunk_undo(struct device *dev, const struct dgem_chunk *old, struct dgem_chunk *new)
+{
+	unsigned int i;
+
+	/* blocks that lost nothing are shared, their mappings too */
+	for (i = 0; i < new->count; i++)
+		if (dgem_chunk_find(old, new->blocks[i].first)->count != new->blocks[i].count)
+			dgem_block_unmap(dev, &new->blocks[i]);
+	kfree(new);
+}
+
+/**
+ * dgem_chunk_without - a chunk without some pages of another
+ * @dev: device of its source
+ * @old: the other chunk, whose blocks are no folios; it stays as it is
+ * @first: first page to go, from the start of the chunk
+ * @end: first page behind those that go
+ *
+ * Both have the same pages then, until one is done away with: the old one by dgem_chunk_punch(),
+ * which frees the pages that go, or the new one by dgem_chunk_undo().
+ *
+ * Return: the chunk, which may be empty, or NULL.
+ */
+struct dgem_chunk *dgem_chunk_without(struct device *dev, const struct dgem_chunk *old,
+				      unsigned int first, unsigned int end)
+{
+	struct dgem_block rest[2];
+	unsigned int i, j, count;
+	struct dgem_chunk *new;
+
+	new = kzalloc(struct_size(new, blocks, old->count + 1), GFP_KERNEL);
+	if (!new)
+		return NULL;
+
+	for (i = 0; i < old->count; i++) {
+		bool apart = dgem_block_apart(&old->blocks[i], first, end);
+
+		count = dgem_block_rest(&old->blocks[i], first, end, rest);
+		for (j = 0; j < count; j++) {
+			if (!apart && dgem_block_map(dev, &rest[j], DMA_ATTR_SKIP_CPU_SYNC)) {
+				dgem_chunk_undo(dev, old, new);
+				return NULL;
+			}
+			new->count++;
+			new->blocks[new->count - 1] = rest[j];
+			new->pages += rest[j].count;
+		}
+	}
+	return new;
+}
+
+/**
+ * dgem_chunk_punch - do away with a chunk of which dgem_chunk_without() made another
+ * @dev: device of its source
+ * @old: the chunk
+ * @first: as given there
+ * @end: as given there
+ */
+void dgem_chunk_punch(struct device *dev, struct dgem_chunk *old, unsigned int first,
+		      unsigned int end)
+{
+	unsigned int i, page;
+
+	for (i = 0; i < old->count; i++) {
+		const struct dgem_block *block = &old->blocks[i];
+		unsigned int last = block->first + block->count;
+
+		if (dgem_block_apart(block, first, end))
+			continue;
+		if (first <= block->first && last <= end) {
+			dgem_block_free(dev, block);
+			continue;
+		}
+		dgem_block_unmap(dev, block);
+		if (!block->single)
+			split_page(block->page, ilog2(block->count));
+		for (page = max_t(unsigned int, block->first, first); page < min(last, end); page++)
+			__free_page(block->page + (page - block->first));
+	}
+	kfree(old);
 }
 
 /**
@@ -245,7 +397,7 @@ void dgem_chunk_sync(struct device *dev, const struct dgem_chunk *chunk, u32 off
 		u32 first = max(start, offset);
 		u32 end = min_t(u32, start + block->count * PAGE_SIZE, offset + length);
 
-		if (first >= end)
+		if (first >= end || block->dma == DMA_MAPPING_ERROR)
 			continue;
 		if (for_cpu)
 			dma_sync_single_for_cpu(dev, block->dma + (first - start), end - first,

@@ -24,7 +24,10 @@ struct device;
 struct dgem_block {
 	/** @page: the first */
 	struct page *page;
-	/** @dma: address for the instance's own device, for which the block is mapped as a whole */
+	/**
+	 * @dma: address for the instance's own device, for which the block is mapped as a whole,
+	 * or DMA_MAPPING_ERROR if that device always gets bounced copies
+	 */
 	dma_addr_t dma;
 	/** @first: page of the chunk that @page is */
 	u16 first;
@@ -65,6 +68,13 @@ struct dgem_chunk_source {
 void dgem_chunk_source_init(struct dgem_chunk_source *source, struct device *dev, bool folios);
 struct dgem_chunk *dgem_chunk_alloc(struct dgem_chunk_source *source, unsigned int pages);
 void dgem_chunk_free(struct device *dev, struct dgem_chunk *chunk);
+unsigned int dgem_block_rest(const struct dgem_block *block, unsigned int first, unsigned int end,
+			     struct dgem_block *rest);
+struct dgem_chunk *dgem_chunk_without(struct device *dev, const struct dgem_chunk *old,
+				      unsigned int first, unsigned int end);
+void dgem_chunk_undo(struct device *dev, const struct dgem_chunk *old, struct dgem_chunk *new);
+void dgem_chunk_punch(struct device *dev, struct dgem_chunk *old, unsigned int first,
+		      unsigned int end);
 const struct dgem_block *dgem_chunk_find(const struct dgem_chunk *chunk, unsigned int page);
 void dgem_chunk_sync(struct device *dev, const struct dgem_chunk *chunk, u32 offset, u32 length,
 		     bool for_cpu);

@@ -23,25 +23,33 @@
  * which the engine sees them. Addresses are for root alone: debugfs is.
  */
 
-static void dgem_debugfs_object(struct seq_file *m, struct dgem_object *obj)
+static void dgem_debugfs_table(struct seq_file *m, const struct sg_table *sgt, u64 at)
 {
-	struct sg_table *sgt = dgem_gem_engine_sgt(obj);
 	struct scatterlist *sg;
-	u64 at = 0;
 	int i;
 
-	seq_printf(m, "%s size=%zu refs=%u handles=%u vmas=%d%s%s\n", obj->ops->name,
-		   obj->base.size, kref_read(&obj->base.refcount), obj->base.handle_count,
-		   atomic_read(&obj->vmas), obj->base.dma_buf ? " dma-buf" : "",
-		   obj->readonly ? " read-only" : "");
-	if (!sgt)
-		return;
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		dma_addr_t addr = sg_dma_address(sg);
 
 		seq_printf(m, "  %#llx: %pad + %#x\n", at, &addr, sg_dma_len(sg));
 		at += sg_dma_len(sg);
 	}
+}
+
+static void dgem_debugfs_object(struct seq_file *m, struct dgem_object *obj)
+{
+	struct sg_table *sgt = dgem_gem_engine_sgt(obj);
+	struct dgem_mapping *map;
+	unsigned long page;
+
+	seq_printf(m, "%s size=%zu refs=%u handles=%u vmas=%d%s%s\n", obj->ops->name,
+		   obj->base.size, kref_read(&obj->base.refcount), obj->base.handle_count,
+		   atomic_read(&obj->vmas), obj->base.dma_buf ? " dma-buf" : "",
+		   obj->readonly ? " read-only" : "");
+	if (sgt)
+		dgem_debugfs_table(m, sgt, 0);
+	xa_for_each(&obj->extents, page, map)
+		dgem_debugfs_table(m, map->sgt, map->offset);
 }
 
 static int dgem_debugfs_objects(struct seq_file *m, void *data)

@@ -124,6 +124,7 @@ static const struct drm_ioctl_desc dgem_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(DGEM_MMAP, dgem_ioctl_mmap, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DGEM_SYNC, dgem_ioctl_sync, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DGEM_SUBMIT, dgem_ioctl_submit, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DGEM_PURGE, dgem_ioctl_purge, DRM_RENDER_ALLOW),
 };
 
 /* DRM_GEM_FOPS would have a get_unmapped_area for shmem objects, and ioctls that can't be undone */
@@ -145,7 +146,7 @@ static const struct file_operations dgem_fops = {
 /*
  * Interface history:
  *
- * 1.0 - QUERY, CREATE, INFO, MMAP, SYNC, SUBMIT (COPY, COPY_2D)
+ * 1.0 - QUERY, CREATE, INFO, MMAP, SYNC, SUBMIT (COPY, COPY_2D), PURGE
  */
 static const struct drm_driver dgem_driver = {
 	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE,

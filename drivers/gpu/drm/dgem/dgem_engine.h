@@ -15,6 +15,7 @@ struct device;
 struct dgem_device;
 struct dgem_engine;
 struct dgem_object;
+struct sg_table;
 
 /**
  * struct dgem_engine_ref - an object that a job works on
@@ -44,6 +45,10 @@ struct dgem_engine_op {
 	struct dgem_rect src_rect;
 	/** @dst_rect: what is written */
 	struct dgem_rect dst_rect;
+	/** @src_table: addresses that @src_rect counts from, or NULL: the object's (DMA engine) */
+	struct sg_table *src_table;
+	/** @dst_table: the same for @dst_rect */
+	struct sg_table *dst_table;
 };
 
 /**
@@ -80,10 +85,15 @@ struct dgem_engine_ops {
 	u32 type;
 	/**
 	 * @prepare: make the job's objects reachable. May sleep, allocate and wait for the objects'
-	 * fences; no lock is held. Undone by @unprepare, after an error too.
+	 * fences; no lock is held. Undone by @unprepare, after an error too. Optional
 	 */
 	int (*prepare)(struct dgem_engine *engine, struct dgem_engine_job *job);
-	/** @unprepare: undo @prepare, when the job is over or was never run; may sleep */
+	/**
+	 * @reach: the same for what lasts only if the job is armed before the reservation locks of
+	 * its objects, which are all held, are given back. May allocate, but not wait.
+	 */
+	int (*reach)(struct dgem_engine *engine, struct dgem_engine_job *job);
+	/** @unprepare: undo @prepare and @reach, when the job is over or was never run; may sleep */
 	void (*unprepare)(struct dgem_engine *engine, struct dgem_engine_job *job);
 	/**
 	 * @run: start a job; none other is running. Allocates nothing that could wait for memory.

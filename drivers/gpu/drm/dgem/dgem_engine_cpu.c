@@ -20,6 +20,7 @@
 #include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_mem.h"
+#include "dgem_sparse.h"
 #include "dgem_sync.h"
 
 /**
@@ -114,6 +115,9 @@ static int dgem_cpu_prepare(struct dgem_engine *engine, struct dgem_engine_job *
 		struct drm_gem_object *gem = &ref->obj->base;
 		int ret;
 
+		/* no mapping needed, and no window to open before */
+		if (ref->obj->ops->at)
+			continue;
 		ret = dma_resv_lock_interruptible(gem->resv, NULL);
 		if (ret)
 			return ret;
@@ -125,6 +129,31 @@ static int dgem_cpu_prepare(struct dgem_engine *engine, struct dgem_engine_job *
 		}
 
 		ret = dgem_cpu_open(ref);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int dgem_cpu_reach_rect(struct dgem_object *obj, const struct dgem_rect *rect)
+{
+	u64 first = rect->offset >> PAGE_SHIFT, last = (dgem_rect_end(rect) - 1) >> PAGE_SHIFT;
+
+	return obj->sparse ? dgem_sparse_populate(obj, first, last - first + 1) : 0;
+}
+
+static int dgem_cpu_reach(struct dgem_engine *engine, struct dgem_engine_job *job)
+{
+	u32 i;
+
+	for (i = 0; i < job->count; i++) {
+		const struct dgem_engine_op *op = &job->ops[i];
+		int ret;
+
+		ret = dgem_cpu_reach_rect(job->refs[op->src].obj, &op->src_rect);
+		if (ret)
+			return ret;
+		ret = dgem_cpu_reach_rect(job->refs[op->dst].obj, &op->dst_rect);
 		if (ret)
 			return ret;
 	}
@@ -148,24 +177,20 @@ static void dgem_cpu_unprepare(struct dgem_engine *engine, struct dgem_engine_jo
 	}
 }
 
-static void dgem_cpu_copy(struct iosys_map *dst, u64 dst_at, struct iosys_map *src, u64 src_at,
-			  size_t len)
+static void dgem_cpu_copy(struct iosys_map *dst, struct iosys_map *src, size_t len)
 {
 	u8 between[64];
+	size_t at, n;
 
 	if (!src->is_iomem) {
-		iosys_map_memcpy_to(dst, dst_at, src->vaddr + src_at, len);
+		iosys_map_memcpy_to(dst, 0, src->vaddr, len);
 	} else if (!dst->is_iomem) {
-		iosys_map_memcpy_from(dst->vaddr + dst_at, src, src_at, len);
+		iosys_map_memcpy_from(dst->vaddr, src, 0, len);
 	} else {
-		while (len) {
-			size_t n = min(len, sizeof(between));
-
-			iosys_map_memcpy_from(between, src, src_at, n);
-			iosys_map_memcpy_to(dst, dst_at, between, n);
-			src_at += n;
-			dst_at += n;
-			len -= n;
+		for (at = 0; at < len; at += n) {
+			n = min(len - at, sizeof(between));
+			iosys_map_memcpy_from(between, src, at, n);
+			iosys_map_memcpy_to(dst, at, between, n);
 		}
 	}
 }
@@ -183,14 +208,33 @@ static void dgem_cpu_window(struct dgem_engine_ref *ref, const struct dgem_rect 
 		dgem_sync_end(ref->obj, rect->offset, length, dir);
 }
 
+/* where a byte is, and how many of the @len bytes from there on are in the same place */
+static size_t dgem_cpu_find(const struct dgem_engine_ref *ref, u64 at, size_t len,
+			    struct iosys_map *map)
+{
+	void *vaddr;
+	u64 run;
+
+	if (!ref->obj->ops->at) {
+		*map = IOSYS_MAP_INIT_OFFSET(&ref->map, at);
+		return len;
+	}
+	vaddr = ref->obj->ops->at(ref->obj, at >> PAGE_SHIFT, &run);
+	iosys_map_set_vaddr(map, vaddr + offset_in_page(at));
+	return min_t(u64, len, (run << PAGE_SHIFT) - offset_in_page(at));
+}
+
 static void dgem_cpu_row(struct dgem_engine_cpu *cpu, struct dgem_engine_job *job,
-			 struct iosys_map *dst, u64 dst_at, struct iosys_map *src, u64 src_at,
-			 u64 width)
+			 const struct dgem_engine_ref *to, u64 dst_at,
+			 const struct dgem_engine_ref *from, u64 src_at, u64 width)
 {
 	while (width && !dgem_cpu_stopped(cpu, job)) {
 		size_t len = min_t(u64, width, DGEM_CPU_CHUNK);
+		struct iosys_map dst, src;
 
-		dgem_cpu_copy(dst, dst_at, src, src_at, len);
+		len = dgem_cpu_find(to, dst_at, len, &dst);
+		len = dgem_cpu_find(from, src_at, len, &src);
+		dgem_cpu_copy(&dst, &src, len);
 		atomic64_add(len, &job->done);
 		atomic64_add(len, &cpu->base.ddev->stats.bytes_cpu);
 		src_at += len;
@@ -213,8 +257,8 @@ static void dgem_cpu_op(struct dgem_engine_cpu *cpu, struct dgem_engine_job *job
 	dgem_cpu_window(src, &from, true, DMA_FROM_DEVICE);
 	dgem_cpu_window(dst, &to, true, DMA_BIDIRECTIONAL);
 	for (row = 0; row < from.height; row++)
-		dgem_cpu_row(cpu, job, &dst->map, to.offset + row * to.pitch,
-			     &src->map, from.offset + row * from.pitch, from.width);
+		dgem_cpu_row(cpu, job, dst, to.offset + row * to.pitch,
+			     src, from.offset + row * from.pitch, from.width);
 	dgem_cpu_window(dst, &to, false, DMA_BIDIRECTIONAL);
 	dgem_cpu_window(src, &from, false, DMA_FROM_DEVICE);
 }
@@ -291,6 +335,7 @@ static void dgem_cpu_free(struct dgem_engine *engine)
 static const struct dgem_engine_ops dgem_engine_cpu_ops = {
 	.type = DRM_DGEM_ENGINE_CPU,
 	.prepare = dgem_cpu_prepare,
+	.reach = dgem_cpu_reach,
 	.unprepare = dgem_cpu_unprepare,
 	.run = dgem_cpu_run,
 	.progress = dgem_cpu_progress,

@@ -22,6 +22,7 @@
 #include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_range.h"
+#include "dgem_sparse.h"
 
 /**
  * DOC: the dmaengine engine
@@ -107,19 +108,34 @@ static struct dgem_engine_dma *to_dgem_engine_dma(struct dgem_engine *engine)
 	return container_of(engine, struct dgem_engine_dma, base);
 }
 
-static int dgem_dma_prepare(struct dgem_engine *engine, struct dgem_engine_job *job)
+/* the engine sees an object as a whole, or what the operation needs of a sparse one */
+static int dgem_dma_reach_rect(struct dgem_object *obj, struct dgem_rect *rect,
+			       struct sg_table **table)
+{
+	u64 start;
+	int ret;
+
+	if (!obj->sparse)
+		return dgem_gem_map_engine(obj);
+	ret = dgem_sparse_reach(obj, rect->offset, dgem_rect_end(rect) - rect->offset, table,
+				&start);
+	if (!ret)
+		rect->offset -= start;
+	return ret;
+}
+
+static int dgem_dma_reach(struct dgem_engine *engine, struct dgem_engine_job *job)
 {
 	u32 i;
 
-	for (i = 0; i < job->ref_count; i++) {
-		struct dgem_object *obj = job->refs[i].obj;
+	for (i = 0; i < job->count; i++) {
+		struct dgem_engine_op *op = &job->ops[i];
 		int ret;
 
-		ret = dma_resv_lock_interruptible(obj->base.resv, NULL);
+		ret = dgem_dma_reach_rect(job->refs[op->src].obj, &op->src_rect, &op->src_table);
 		if (ret)
 			return ret;
-		ret = dgem_gem_map_engine(obj);
-		dma_resv_unlock(obj->base.resv);
+		ret = dgem_dma_reach_rect(job->refs[op->dst].obj, &op->dst_rect, &op->dst_table);
 		if (ret)
 			return ret;
 	}
@@ -128,7 +144,19 @@ static int dgem_dma_prepare(struct dgem_engine *engine, struct dgem_engine_job *
 
 static void dgem_dma_unprepare(struct dgem_engine *engine, struct dgem_engine_job *job)
 {
+	u32 i;
+
 	/* objects stay mapped */
+	for (i = 0; i < job->count; i++) {
+		dgem_sparse_put_table(job->ops[i].src_table);
+		dgem_sparse_put_table(job->ops[i].dst_table);
+	}
+}
+
+static const struct sg_table *dgem_dma_table(const struct dgem_engine_job *job, u32 ref,
+					     const struct sg_table *table)
+{
+	return table ?: dgem_gem_engine_sgt(job->refs[ref].obj);
 }
 
 static void dgem_dma_open_op(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
@@ -141,8 +169,8 @@ static void dgem_dma_open_op(struct dgem_engine_dma *dma, struct dgem_engine_job
 	};
 
 	dgem_pieces_init(&dma->pieces,
-			 dgem_gem_engine_sgt(job->refs[op->src].obj), &op->src_rect,
-			 dgem_gem_engine_sgt(job->refs[op->dst].obj), &op->dst_rect, &limits);
+			 dgem_dma_table(job, op->src, op->src_table), &op->src_rect,
+			 dgem_dma_table(job, op->dst, op->dst_table), &op->dst_rect, &limits);
 }
 
 /* the next piece of the job into the cursor; false if there is none, or an error */
@@ -430,7 +458,7 @@ static void dgem_dma_free(struct dgem_engine *engine)
 
 static const struct dgem_engine_ops dgem_engine_dma_ops = {
 	.type = DRM_DGEM_ENGINE_DMA,
-	.prepare = dgem_dma_prepare,
+	.reach = dgem_dma_reach,
 	.unprepare = dgem_dma_unprepare,
 	.run = dgem_dma_run,
 	.progress = dgem_dma_progress,

@@ -21,6 +21,7 @@
 #include "dgem_mem.h"
 #include "dgem_quota.h"
 #include "dgem_range.h"
+#include "dgem_sparse.h"
 
 /**
  * DOC: objects
@@ -93,6 +94,17 @@ u32 dgem_gem_caps(const struct dgem_object *obj)
 }
 
 /**
+ * dgem_gem_changes - may pages of an object come and go?
+ * @obj: the object
+ *
+ * Return: true if what is there now stays only under the reservation lock.
+ */
+bool dgem_gem_changes(const struct dgem_object *obj)
+{
+	return obj->ops->purge;
+}
+
+/**
  * dgem_gem_new - an object without memory
  * @ddev: its instance
  * @ops: its memory kind
@@ -113,6 +125,7 @@ struct dgem_object *dgem_gem_new(struct dgem_device *ddev, const struct dgem_mem
 	obj->ops = ops;
 	mutex_init(&obj->maps_lock);
 	INIT_LIST_HEAD(&obj->maps);
+	xa_init(&obj->extents);
 	INIT_LIST_HEAD(&obj->node);
 	drm_gem_private_object_init(&ddev->drm, &obj->base, size);
 	return obj;
@@ -126,6 +139,7 @@ void dgem_gem_abort(struct dgem_object *obj)
 {
 	dgem_quota_release(obj);
 	drm_gem_object_release(&obj->base);
+	xa_destroy(&obj->extents);
 	mutex_destroy(&obj->maps_lock);
 	kfree(obj);
 }
@@ -238,8 +252,10 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, struct dgem_accoun
 	obj->cache_asked = args->cache;
 	obj->flags = args->flags;
 
-	/* memory that comes from elsewhere is somebody else's to count */
-	if (!ops->takes_source) {
+	obj->sparse = args->flags & DRM_DGEM_CREATE_LAZY;
+
+	/* memory that comes from elsewhere is somebody else's to count, and none comes of itself */
+	if (!ops->takes_source && !obj->sparse) {
 		ret = dgem_quota_charge(obj, bytes);
 		if (ret)
 			goto err_abort;
@@ -274,6 +290,7 @@ static void dgem_gem_unmap_engine(struct dgem_object *obj)
 		dgem_mapping_destroy(obj, obj->engine_map);
 		obj->engine_map = NULL;
 	}
+	dgem_sparse_unmap(obj, 0, obj->base.size >> PAGE_SHIFT);
 	if (obj->sgt) {
 		struct dma_buf_attachment *attach = obj->base.import_attach;
 
@@ -357,15 +374,7 @@ int dgem_gem_map_engine(struct dgem_object *obj)
 	if (IS_ERR(map))
 		return PTR_ERR(map);
 
-	/*
-	 * The engine's is the one mapping that may be bounced. It has to be the last to be synced
-	 * for the CPU: what the others invalidate must not be what the bounce has just copied.
-	 */
-	mutex_lock(&obj->maps_lock);
-	list_move_tail(&map->node, &obj->maps);
-	mutex_unlock(&obj->maps_lock);
-
-	dgem_mapping_sync(map, 0, obj->base.size, false);
+	dgem_mapping_to_engine(obj, map);
 	obj->engine_map = map;
 	return 0;
 }

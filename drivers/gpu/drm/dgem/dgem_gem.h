@@ -9,6 +9,7 @@
 #include <linux/container_of.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/xarray.h>
 
 #include <drm/drm_gem.h>
 
@@ -75,6 +76,18 @@ struct dgem_object {
 	 * dropped under &dgem_device.objects_lock when no job can want it any more
 	 */
 	struct dgem_mapping *engine_map;
+	/**
+	 * @sparse: some of the memory may be missing: the object is lazy, or was purged. The engine
+	 * has @extents of it then instead of @engine_map. Under @base.resv
+	 */
+	bool sparse;
+	/**
+	 * @extents: &struct dgem_mapping for the engine, by the first page of what they map; made
+	 * and dropped like @engine_map
+	 */
+	struct xarray extents;
+	/** @extent_segments: DMA segments of all of them */
+	u32 extent_segments;
 	/** @maps_lock: protects @maps; fence signalling takes it: no allocation, no wait inside */
 	struct mutex maps_lock;
 	/** @maps: &dgem_mapping.node of all DMA mappings of our memory */
@@ -101,6 +114,7 @@ void dgem_gem_free(struct drm_gem_object *gem);
 u64 dgem_gem_kinds(struct dgem_device *ddev);
 u64 dgem_gem_max_size(void);
 u32 dgem_gem_caps(const struct dgem_object *obj);
+bool dgem_gem_changes(const struct dgem_object *obj);
 int dgem_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map);
 void dgem_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
 int dgem_gem_map_engine(struct dgem_object *obj);

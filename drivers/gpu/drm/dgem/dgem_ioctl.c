@@ -22,7 +22,9 @@
 #include "dgem_gem.h"
 #include "dgem_ioctl.h"
 #include "dgem_mem.h"
+#include "dgem_quota.h"
 #include "dgem_range.h"
+#include "dgem_sparse.h"
 #include "dgem_submit.h"
 #include "dgem_sync.h"
 
@@ -238,7 +240,7 @@ static u32 dgem_segments(struct dgem_object *obj)
 	/* the engine's mapping comes with the first job and may go with the engine */
 	dma_resv_lock(obj->base.resv, NULL);
 	sgt = dgem_gem_engine_sgt(obj);
-	segments = sgt ? sgt->nents : 0;
+	segments = sgt ? sgt->nents : obj->extent_segments;
 	dma_resv_unlock(obj->base.resv);
 	return segments;
 }
@@ -276,6 +278,9 @@ int dgem_ioctl_info(struct drm_device *drm, void *data, struct drm_file *file)
 	args->cache_granted = obj->cache_granted;
 	args->segments = dgem_segments(obj);
 	args->vmas = atomic_read(&obj->vmas);
+	args->resident = dgem_quota_charged(obj);
+	args->create_flags = obj->flags;
+	args->pad2 = 0;
 
 	drm_dev_exit(idx);
 	drm_gem_object_put(gem);
@@ -383,5 +388,37 @@ int dgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 		return -ENODEV;
 	ret = dgem_submit(to_dgem_device(drm), file, data);
 	drm_dev_exit(idx);
+	return ret;
+}
+
+/**
+ * dgem_ioctl_purge - DRM_IOCTL_DGEM_PURGE
+ * @drm: the instance
+ * @data: &struct drm_dgem_purge
+ * @file: the caller
+ *
+ * Return: 0 or an error, see the uAPI header.
+ */
+int dgem_ioctl_purge(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct drm_dgem_purge *args = data;
+	struct drm_gem_object *gem;
+	int idx, ret;
+
+	if ((args->flags & ~DRM_DGEM_PURGE_FORCE) || !PAGE_ALIGNED(args->offset | args->length))
+		return -EINVAL;
+	gem = drm_gem_object_lookup(file, args->handle);
+	if (!gem)
+		return -ENOENT;
+
+	ret = dgem_range_check(args->offset, args->length, gem->size);
+	if (!ret && drm_dev_enter(drm, &idx)) {
+		ret = dgem_sparse_purge(to_dgem_object(gem), args->offset, args->length,
+					args->flags & DRM_DGEM_PURGE_FORCE);
+		drm_dev_exit(idx);
+	} else if (!ret) {
+		ret = -ENODEV;
+	}
+	drm_gem_object_put(gem);
 	return ret;
 }

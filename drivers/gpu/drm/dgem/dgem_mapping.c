@@ -26,16 +26,21 @@
  */
 
 /**
- * dgem_mapping_create - map an object's memory for a device
+ * dgem_mapping_create_range - map a part of an object's memory for a device
  * @obj: the object
  * @dev: the device
  * @dir: who writes
+ * @offset: first byte, on a page
+ * @length: bytes, whole pages
+ *
+ * Parts are for kinds that name page frames.
  *
  * Return: the mapping, to be given back with dgem_mapping_destroy(), or an error pointer: -ENOMEM,
  * or what the DMA API said.
  */
-struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device *dev,
-					 enum dma_data_direction dir)
+struct dgem_mapping *dgem_mapping_create_range(struct dgem_object *obj, struct device *dev,
+					       enum dma_data_direction dir, u64 offset,
+					       u64 length)
 {
 	struct dgem_mapping *map;
 	int ret;
@@ -47,7 +52,12 @@ struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device 
 	map->dev = dev;
 	map->dir = dir;
 	map->resource = obj->resource;
-	map->sgt = obj->ops->get_sgt(obj, dev);
+	map->offset = offset;
+	map->length = length;
+	if (length == obj->base.size)
+		map->sgt = obj->ops->get_sgt(obj, dev);
+	else
+		map->sgt = dgem_mem_span_range(obj, dev, offset, length);
 	if (IS_ERR(map->sgt)) {
 		ret = PTR_ERR(map->sgt);
 		goto err_free;
@@ -71,6 +81,37 @@ err_table:
 err_free:
 	kfree(map);
 	return ERR_PTR(ret);
+}
+
+/**
+ * dgem_mapping_create - map an object's memory for a device
+ * @obj: the object
+ * @dev: the device
+ * @dir: who writes
+ *
+ * Return: as dgem_mapping_create_range().
+ */
+struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device *dev,
+					 enum dma_data_direction dir)
+{
+	return dgem_mapping_create_range(obj, dev, dir, 0, obj->base.size);
+}
+
+/**
+ * dgem_mapping_to_engine - hand the memory of a fresh mapping over to the engine
+ * @obj: the object
+ * @map: a mapping for the engine
+ *
+ * The engine's is the one mapping that may be bounced. It has to be the last to be synced for the
+ * CPU: what the others invalidate must not be what the bounce has just copied.
+ */
+void dgem_mapping_to_engine(struct dgem_object *obj, struct dgem_mapping *map)
+{
+	mutex_lock(&obj->maps_lock);
+	list_move_tail(&map->node, &obj->maps);
+	mutex_unlock(&obj->maps_lock);
+
+	dgem_mapping_sync(map, map->offset, map->length, false);
 }
 
 /**
@@ -124,12 +165,13 @@ struct dgem_mapping *dgem_mapping_find(struct dgem_object *obj, const struct sg_
  * @length: bytes; the caller has checked the range
  * @for_cpu: to the CPU, else to the device
  *
- * The cost follows the range: segments outside of it are only stepped over.
+ * The cost follows the range: segments outside of it are only stepped over. So is what the mapping
+ * does not have.
  */
 void dgem_mapping_sync(const struct dgem_mapping *map, u64 offset, u64 length, bool for_cpu)
 {
 	struct scatterlist *sg;
-	u64 start = 0;
+	u64 start = map->offset;
 	int i;
 
 	if (map->resource)

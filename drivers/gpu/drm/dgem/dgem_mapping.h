@@ -27,10 +27,18 @@ struct dgem_mapping {
 	enum dma_data_direction dir;
 	/** @resource: &dgem_object.resource: neither CPU nor DMA API has a copy of the memory */
 	bool resource;
+	/** @offset: first byte of the object that is mapped */
+	u64 offset;
+	/** @length: bytes of it that are */
+	u64 length;
 };
 
 struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device *dev,
 					 enum dma_data_direction dir);
+struct dgem_mapping *dgem_mapping_create_range(struct dgem_object *obj, struct device *dev,
+					       enum dma_data_direction dir, u64 offset,
+					       u64 length);
+void dgem_mapping_to_engine(struct dgem_object *obj, struct dgem_mapping *map);
 void dgem_mapping_destroy(struct dgem_object *obj, struct dgem_mapping *map);
 struct dgem_mapping *dgem_mapping_find(struct dgem_object *obj, const struct sg_table *sgt);
 void dgem_mapping_sync(const struct dgem_mapping *map, u64 offset, u64 length, bool for_cpu);

@@ -78,6 +78,28 @@ struct dgem_mem_ops {
 	/** @pfn: page frame of page @page of the object and, in @run, how many follow on */
 	unsigned long (*pfn)(struct dgem_object *obj, u64 page, u64 *run);
 	/**
+	 * @at: kernel address of page @page and, in @run, how many follow on, for memory that has
+	 * addresses without being mapped; the cpu engine and debuggers go by it then. Optional
+	 */
+	void *(*at)(struct dgem_object *obj, u64 page, u64 *run);
+	/**
+	 * @missing: what @populate would allocate: bytes, or -ENXIO if pages were purged. This and
+	 * the next ones, all or none, are for kinds whose pages may come and go; the reservation
+	 * lock is held. See dgem_sparse.c.
+	 */
+	s64 (*missing)(struct dgem_object *obj, u64 first, u64 count);
+	/** @populate: allocate missing pages; adds the bytes that came, after an error too */
+	int (*populate)(struct dgem_object *obj, u64 first, u64 count, u64 *added);
+	/** @purge: give pages back for good; nobody uses them. Adds the bytes that went */
+	int (*purge)(struct dgem_object *obj, u64 first, u64 count, u64 *freed);
+	/**
+	 * @extent: number of pages around page @page, and the first of them, that are all there if
+	 * this one is. No extent crosses a multiple of @granule.
+	 */
+	u64 (*extent)(struct dgem_object *obj, u64 page, u64 *first);
+	/** @granule: bytes, a power of two, in which memory comes */
+	u32 granule;
+	/**
 	 * @mmap: map the whole area at once; &vm_area_struct.vm_pgoff counts from the start of the
 	 * object. NULL: by faults, through @pfn.
 	 */
@@ -109,6 +131,8 @@ extern const struct dgem_mem_ops dgem_mem_noncontiguous;
 extern const struct dgem_mem_ops dgem_mem_user;
 extern const struct dgem_mem_ops dgem_mem_vmalloc;
 
+struct sg_table *dgem_mem_span_range(struct dgem_object *obj, struct device *dev, u64 offset,
+				     u64 length);
 struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev);
 int dgem_mem_span_reaches(struct dgem_object *obj, struct device *dev);
 unsigned long dgem_mem_span_pfn(struct dgem_object *obj, u64 page, u64 *run);

@@ -3,15 +3,10 @@
  * Copyright (C) 2026 The dgem authors
  */
 
-#include <linux/dma-mapping.h>
 #include <linux/iosys-map.h>
-#include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/scatterlist.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
-#include <linux/xarray.h>
 
 #include <drm/dgem_drm.h>
 #include <drm/drm_device.h>
@@ -20,251 +15,121 @@
 #include "dgem_chunk.h"
 #include "dgem_gem.h"
 #include "dgem_mem.h"
-#include "dgem_range.h"
+#include "dgem_pages.h"
 
 /**
  * DOC: memory in pages
  *
  * Objects of this kind are made of chunks, which are as contiguous as the kernel has memory to
- * spare. They take nothing from CMA and may be as large as memory is. A device sees a scatterlist
- * in which blocks that happen to follow each other are one; the CPU maps blocks of 2 MiB by one
- * entry each.
+ * spare. They take nothing from CMA and may be as large as memory is; lazy ones may be larger, as
+ * long as nobody touches it all. A device sees a scatterlist in which blocks that happen to follow
+ * each other are one; the CPU maps blocks of 2 MiB by one entry each.
+ *
+ * All pages have kernel addresses, so that the cpu engine and debuggers need no mapping of the
+ * whole; vmap() is for importers.
  */
-
-/**
- * struct dgem_pages - memory of an object, &dgem_object.mem
- */
-struct dgem_pages {
-	/** @chunks: &struct dgem_chunk by its place in the object */
-	struct xarray chunks;
-	/** @vaddr: kernel mapping of all pages, while there is one; under the reservation lock */
-	void *vaddr;
-	/** @vmaps: users of @vaddr; under the reservation lock */
-	unsigned int vmaps;
-};
 
 static struct dgem_pages *to_dgem_pages(const struct dgem_object *obj)
 {
 	return obj->mem;
 }
 
-static u64 dgem_pages_count(const struct dgem_object *obj)
-{
-	return obj->base.size >> PAGE_SHIFT;
-}
-
-static void dgem_pages_destroy(struct dgem_object *obj)
-{
-	struct dgem_pages *pages = to_dgem_pages(obj);
-	struct dgem_chunk *chunk;
-	unsigned long nr;
-
-	xa_for_each(&pages->chunks, nr, chunk) {
-		dgem_chunk_free(obj->base.dev->dev, chunk);
-		cond_resched();
-	}
-	xa_destroy(&pages->chunks);
-	kfree(pages);
-}
-
-static int dgem_pages_add(struct dgem_object *obj, struct dgem_chunk_source *source, u64 nr)
-{
-	u64 left = dgem_pages_count(obj) - nr * DGEM_CHUNK_PAGES;
-	struct dgem_pages *pages = to_dgem_pages(obj);
-	struct dgem_chunk *chunk;
-
-	chunk = dgem_chunk_alloc(source, min_t(u64, left, DGEM_CHUNK_PAGES));
-	if (!chunk)
-		return -ENOMEM;
-	if (xa_is_err(xa_store(&pages->chunks, nr, chunk, GFP_KERNEL | __GFP_NOWARN))) {
-		dgem_chunk_free(source->dev, chunk);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-static int dgem_pages_fill(struct dgem_object *obj)
-{
-	u64 nr, count = DIV_ROUND_UP_ULL(dgem_pages_count(obj), DGEM_CHUNK_PAGES);
-	struct dgem_chunk_source source;
-	int ret;
-
-	/* don't take all memory just to find that it isn't enough */
-	if (dgem_pages_count(obj) >= totalram_pages())
-		return -ENOMEM;
-
-	dgem_chunk_source_init(&source, obj->base.dev->dev, false);
-	for (nr = 0; nr < count; nr++) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		ret = dgem_pages_add(obj, &source, nr);
-		if (ret)
-			return ret;
-		cond_resched();
-	}
-	return 0;
-}
-
-static int dgem_pages_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
+static int dgem_mem_pages_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
 	struct dgem_pages *pages;
+	u64 added = 0;
 	int ret;
 
-	pages = kzalloc_obj(*pages);
+	pages = dgem_pages_new(obj->base.dev->dev, obj->base.size >> PAGE_SHIFT, false,
+			       &obj->maps_lock);
 	if (!pages)
 		return -ENOMEM;
-	xa_init(&pages->chunks);
+	if (!(args->flags & DRM_DGEM_CREATE_LAZY)) {
+		ret = dgem_pages_populate(pages, 0, pages->count, &added);
+		if (ret) {
+			dgem_pages_free(pages);
+			return ret;
+		}
+	}
 	obj->mem = pages;
 	obj->cache_granted = DRM_DGEM_CACHE_CACHED;
-
-	ret = dgem_pages_fill(obj);
-	if (ret)
-		dgem_pages_destroy(obj);
-	return ret;
+	return 0;
 }
 
-/* the pages that follow each other in one block, from this one on */
-static struct page *dgem_pages_block(const struct dgem_object *obj, u64 page, u64 *run)
+static void dgem_mem_pages_free(struct dgem_object *obj)
+{
+	dgem_pages_free(to_dgem_pages(obj));
+}
+
+static s64 dgem_mem_pages_missing(struct dgem_object *obj, u64 first, u64 count)
+{
+	return dgem_pages_missing(to_dgem_pages(obj), first, count);
+}
+
+static int dgem_mem_pages_populate(struct dgem_object *obj, u64 first, u64 count, u64 *added)
+{
+	return dgem_pages_populate(to_dgem_pages(obj), first, count, added);
+}
+
+static int dgem_mem_pages_purge(struct dgem_object *obj, u64 first, u64 count, u64 *freed)
 {
 	struct dgem_pages *pages = to_dgem_pages(obj);
-	struct dgem_chunk *chunk = xa_load(&pages->chunks, page / DGEM_CHUNK_PAGES);
-	unsigned int nr = page % DGEM_CHUNK_PAGES;
-	const struct dgem_block *block = chunk ? dgem_chunk_find(chunk, nr) : NULL;
 
-	if (!block) {
-		*run = 0;
-		return NULL;
-	}
-	*run = block->count - (nr - block->first);
-	return block->page + (nr - block->first);
+	return pages->vmaps ? -EBUSY : dgem_pages_purge(pages, first, count, freed);
 }
 
-static unsigned long dgem_pages_pfn(struct dgem_object *obj, u64 page, u64 *run)
+static u64 dgem_mem_pages_extent(struct dgem_object *obj, u64 page, u64 *first)
 {
-	struct page *found = dgem_pages_block(obj, page, run);
+	return dgem_pages_extent(to_dgem_pages(obj), page, first);
+}
+
+static unsigned long dgem_mem_pages_pfn(struct dgem_object *obj, u64 page, u64 *run)
+{
+	struct page *found = dgem_pages_block(to_dgem_pages(obj), page, run);
 
 	return found ? page_to_pfn(found) : 0;
 }
 
-/* the next @left pages at most that follow each other in memory, whatever blocks they are in */
-static struct page *dgem_pages_run(const struct dgem_object *obj, u64 page, u64 left, u64 *run)
+static void *dgem_mem_pages_at(struct dgem_object *obj, u64 page, u64 *run)
 {
-	struct page *found = dgem_pages_block(obj, page, run);
-	u64 more;
+	struct page *found = dgem_pages_block(to_dgem_pages(obj), page, run);
 
-	while (found && *run < left) {
-		struct page *next = dgem_pages_block(obj, page + *run, &more);
-
-		if (!next || page_to_pfn(next) != page_to_pfn(found) + *run)
-			break;
-		*run += more;
-	}
-	*run = min(*run, left);
-	return found;
+	/* GFP_KERNEL gives no high memory */
+	return found ? page_address(found) : NULL;
 }
 
-/* the number of segments, and the segments themselves if there is a table for them */
-static u64 dgem_pages_segments(const struct dgem_object *obj, struct device *dev,
-			       struct scatterlist *sg)
+static void *dgem_mem_pages_map_kernel(struct dgem_pages *pages)
 {
-	u32 max_seg = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
-	unsigned long boundary = dma_get_seg_boundary(dev);
-	u64 page = 0, count = 0, run, addr, left;
-	struct page *first;
-
-	for (; page < dgem_pages_count(obj); page += run) {
-		first = dgem_pages_run(obj, page, dgem_pages_count(obj) - page, &run);
-		if (!first)
-			return 0;
-		addr = page_to_phys(first);
-		left = run << PAGE_SHIFT;
-		if (!sg) {
-			count += dgem_span_segments(addr, left, max_seg, boundary);
-			continue;
-		}
-		while (left) {
-			u32 len = dgem_span_next(addr, left, max_seg, boundary);
-
-			sg_set_page(sg, pfn_to_page(PHYS_PFN(addr)), len, offset_in_page(addr));
-			sg = sg_next(sg);
-			addr += len;
-			left -= len;
-			count++;
-		}
-	}
-	return count;
-}
-
-static struct sg_table *dgem_pages_sgt(struct dgem_object *obj, struct device *dev)
-{
-	u64 count = dgem_pages_segments(obj, dev, NULL);
-	struct sg_table *sgt;
-
-	if (!count || count > INT_MAX)
-		return ERR_PTR(-ENOMEM);
-	sgt = kmalloc_obj(*sgt);
-	if (!sgt)
-		return ERR_PTR(-ENOMEM);
-	if (sg_alloc_table(sgt, count, GFP_KERNEL | __GFP_NOWARN)) {
-		kfree(sgt);
-		return ERR_PTR(-ENOMEM);
-	}
-	dgem_pages_segments(obj, dev, sgt->sgl);
-	return sgt;
-}
-
-/* see dgem_mem_span_reaches(): memory is reached as it is, or not at all */
-static int dgem_pages_reaches(struct dgem_object *obj, struct device *dev)
-{
-	u64 mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	struct page **list, *first;
+	void *vaddr = NULL;
 	u64 page, run;
 
-	if (dma_max_mapping_size(dev) == SIZE_MAX)
-		return 0;
-	if (!dma_addressing_limited(dev))
-		return -EBUSY;
-	for (page = 0; page < dgem_pages_count(obj); page += run) {
-		struct page *first = dgem_pages_block(obj, page, &run);
-
-		if (!first || page_to_phys(first) + (run << PAGE_SHIFT) - 1 > mask)
-			return -EBUSY;
-	}
-	return 0;
-}
-
-static void *dgem_pages_map_kernel(struct dgem_object *obj)
-{
-	u64 page, run, count = dgem_pages_count(obj);
-	struct page **list, *first;
-	void *vaddr;
-
-	first = dgem_pages_run(obj, 0, count, &run);
-	if (run == count && !PageHighMem(first))
+	first = dgem_pages_run(pages, 0, pages->count, &run);
+	if (run == pages->count)
 		return page_address(first);
-	if (count > INT_MAX)
+	if (pages->count > INT_MAX)
 		return NULL;
 
-	list = kvmalloc_array(count, sizeof(*list), GFP_KERNEL | __GFP_NOWARN);
+	list = kvmalloc_array(pages->count, sizeof(*list), GFP_KERNEL | __GFP_NOWARN);
 	if (!list)
 		return NULL;
-	for (page = 0; page < count; page++) {
-		list[page] = dgem_pages_block(obj, page, &run);
-		if (!list[page]) {
-			kvfree(list);
-			return NULL;
-		}
+	for (page = 0; page < pages->count; page++) {
+		list[page] = dgem_pages_block(pages, page, &run);
+		if (!list[page])
+			goto out_free;
 	}
-	vaddr = vmap(list, count, VM_MAP, PAGE_KERNEL);
+	vaddr = vmap(list, pages->count, VM_MAP, PAGE_KERNEL);
+out_free:
 	kvfree(list);
 	return vaddr;
 }
 
-static int dgem_pages_vmap(struct dgem_object *obj, struct iosys_map *map)
+static int dgem_mem_pages_vmap(struct dgem_object *obj, struct iosys_map *map)
 {
 	struct dgem_pages *pages = to_dgem_pages(obj);
 
 	if (!pages->vmaps)
-		pages->vaddr = dgem_pages_map_kernel(obj);
+		pages->vaddr = dgem_mem_pages_map_kernel(pages);
 	if (!pages->vaddr)
 		return -ENOMEM;
 	pages->vmaps++;
@@ -272,7 +137,7 @@ static int dgem_pages_vmap(struct dgem_object *obj, struct iosys_map *map)
 	return 0;
 }
 
-static void dgem_pages_vunmap(struct dgem_object *obj, struct iosys_map *map)
+static void dgem_mem_pages_vunmap(struct dgem_object *obj, struct iosys_map *map)
 {
 	struct dgem_pages *pages = to_dgem_pages(obj);
 
@@ -283,33 +148,17 @@ static void dgem_pages_vunmap(struct dgem_object *obj, struct iosys_map *map)
 	pages->vaddr = NULL;
 }
 
-static void dgem_pages_sync(struct dgem_object *obj, u64 offset, u64 length, bool for_cpu)
+static int dgem_mem_pages_begin(struct dgem_object *obj, u64 offset, u64 length,
+				enum dma_data_direction dir)
 {
-	struct dgem_pages *pages = to_dgem_pages(obj);
-	u64 end = offset + length;
-	struct dgem_chunk *chunk;
-	unsigned long nr;
-
-	xa_for_each_range(&pages->chunks, nr, chunk, offset / DGEM_CHUNK_SIZE,
-			  (end - 1) / DGEM_CHUNK_SIZE) {
-		u64 start = (u64)nr * DGEM_CHUNK_SIZE;
-		u64 first = max(start, offset), last = min(start + DGEM_CHUNK_SIZE, end);
-
-		dgem_chunk_sync(obj->base.dev->dev, chunk, first - start, last - first, for_cpu);
-	}
-}
-
-static int dgem_pages_begin(struct dgem_object *obj, u64 offset, u64 length,
-			    enum dma_data_direction dir)
-{
-	dgem_pages_sync(obj, offset, length, true);
+	dgem_pages_sync(to_dgem_pages(obj), offset, length, true);
 	return 0;
 }
 
-static int dgem_pages_end(struct dgem_object *obj, u64 offset, u64 length,
-			  enum dma_data_direction dir)
+static int dgem_mem_pages_end(struct dgem_object *obj, u64 offset, u64 length,
+			      enum dma_data_direction dir)
 {
-	dgem_pages_sync(obj, offset, length, false);
+	dgem_pages_sync(to_dgem_pages(obj), offset, length, false);
 	return 0;
 }
 
@@ -319,13 +168,20 @@ const struct dgem_mem_ops dgem_mem_pages = {
 	.kind = DRM_DGEM_KIND_PAGES,
 	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
 	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_CACHED),
-	.alloc = dgem_pages_alloc,
-	.free = dgem_pages_destroy,
-	.get_sgt = dgem_pages_sgt,
-	.reaches = dgem_pages_reaches,
-	.pfn = dgem_pages_pfn,
-	.vmap = dgem_pages_vmap,
-	.vunmap = dgem_pages_vunmap,
-	.begin = dgem_pages_begin,
-	.end = dgem_pages_end,
+	.flags = DRM_DGEM_CREATE_LAZY,
+	.alloc = dgem_mem_pages_alloc,
+	.free = dgem_mem_pages_free,
+	.get_sgt = dgem_mem_span_sgt,
+	.reaches = dgem_mem_span_reaches,
+	.pfn = dgem_mem_pages_pfn,
+	.at = dgem_mem_pages_at,
+	.missing = dgem_mem_pages_missing,
+	.populate = dgem_mem_pages_populate,
+	.purge = dgem_mem_pages_purge,
+	.extent = dgem_mem_pages_extent,
+	.granule = DGEM_CHUNK_SIZE,
+	.vmap = dgem_mem_pages_vmap,
+	.vunmap = dgem_mem_pages_vunmap,
+	.begin = dgem_mem_pages_begin,
+	.end = dgem_mem_pages_end,
 };

@@ -37,36 +37,40 @@ static unsigned long dgem_mem_pfn(struct dgem_object *obj, u64 page, u64 *run)
 }
 
 /* the physically contiguous bytes from a page on: runs that continue each other are one */
-static u64 dgem_mem_stretch(struct dgem_object *obj, u64 page, u64 *addr)
+static u64 dgem_mem_stretch(struct dgem_object *obj, u64 page, u64 pages, u64 *addr)
 {
-	u64 pages = obj->base.size >> PAGE_SHIFT, count, run;
-	unsigned long pfn = dgem_mem_pfn(obj, page, &count);
+	unsigned long pfn;
+	u64 count, run;
 
-	while (page + count < pages && dgem_mem_pfn(obj, page + count, &run) == pfn + count)
+	pfn = dgem_mem_pfn(obj, page, &count);
+	while (count < pages && dgem_mem_pfn(obj, page + count, &run) == pfn + count)
 		count += run;
 	*addr = PFN_PHYS(pfn);
-	return count << PAGE_SHIFT;
+	return min(count, pages) << PAGE_SHIFT;
 }
 
 /**
- * dgem_mem_span_sgt - table of an object's pages, see &dgem_mem_ops.get_sgt
+ * dgem_mem_span_range - table of some of an object's pages
  * @obj: the object, with &dgem_object.page or &dgem_mem_ops.pfn
  * @dev: device to split it for
+ * @offset: first byte, on a page
+ * @length: bytes, whole pages, not zero, all there
  *
  * Return: the table or -ENOMEM.
  */
-struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev)
+struct sg_table *dgem_mem_span_range(struct dgem_object *obj, struct device *dev, u64 offset,
+				     u64 length)
 {
 	unsigned long boundary = dma_get_seg_boundary(dev);
 	/* what is bounced has to fit into a slot of the bounce buffer */
 	u32 max_seg = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
-	u64 offset, addr, left = 0;
+	u64 at, end = offset + length, addr, left = 0;
 	struct scatterlist *sg;
 	unsigned int i, nents = 0;
 	struct sg_table *sgt;
 
-	for (offset = 0; offset < obj->base.size; offset += left) {
-		left = dgem_mem_stretch(obj, offset >> PAGE_SHIFT, &addr);
+	for (at = offset; at < end; at += left) {
+		left = dgem_mem_stretch(obj, at >> PAGE_SHIFT, (end - at) >> PAGE_SHIFT, &addr);
 		nents += dgem_span_segments(addr, left, max_seg, boundary);
 	}
 
@@ -78,20 +82,33 @@ struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev)
 		return ERR_PTR(-ENOMEM);
 	}
 
-	offset = 0;
+	at = offset;
 	left = 0;
 	for_each_sgtable_sg(sgt, sg, i) {
 		u32 len;
 
 		if (!left)
-			left = dgem_mem_stretch(obj, offset >> PAGE_SHIFT, &addr);
+			left = dgem_mem_stretch(obj, at >> PAGE_SHIFT, (end - at) >> PAGE_SHIFT,
+						&addr);
 		len = dgem_span_next(addr, left, max_seg, boundary);
 		sg_set_page(sg, pfn_to_page(PHYS_PFN(addr)), len, offset_in_page(addr));
 		addr += len;
 		left -= len;
-		offset += len;
+		at += len;
 	}
 	return sgt;
+}
+
+/**
+ * dgem_mem_span_sgt - table of an object's pages, see &dgem_mem_ops.get_sgt
+ * @obj: the object, with &dgem_object.page or &dgem_mem_ops.pfn
+ * @dev: device to split it for
+ *
+ * Return: the table or -ENOMEM.
+ */
+struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev)
+{
+	return dgem_mem_span_range(obj, dev, 0, obj->base.size);
 }
 
 /**
@@ -115,7 +132,8 @@ int dgem_mem_span_reaches(struct dgem_object *obj, struct device *dev)
 	if (!dma_addressing_limited(dev))
 		return -EBUSY;
 	for (offset = 0; offset < obj->base.size; offset += length) {
-		length = dgem_mem_stretch(obj, offset >> PAGE_SHIFT, &addr);
+		length = dgem_mem_stretch(obj, offset >> PAGE_SHIFT,
+					  (obj->base.size - offset) >> PAGE_SHIFT, &addr);
 		if (addr + length - 1 > mask)
 			return -EBUSY;
 	}

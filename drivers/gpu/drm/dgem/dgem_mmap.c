@@ -19,6 +19,7 @@
 #include "dgem_mem.h"
 #include "dgem_mmap.h"
 #include "dgem_range.h"
+#include "dgem_sparse.h"
 
 /**
  * DOC: user mappings
@@ -33,9 +34,10 @@
  * - Mappings are VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP: they can't grow, nobody takes references
  *   to their pages, and core dumps leave them out. Copy-on-write mappings are refused.
  * - After the instance is gone, or for what was zapped of a mapping made at once: SIGBUS.
- * - Objects here have all their pages, and keep them: faults take no lock of ours.
+ * - Faults take no lock of ours, unless the object's pages may come and go: what a fault finds
+ *   stays under the reservation lock alone.
  *
- * Lock order: mmap_lock, then dma_resv (in access() alone).
+ * Lock order: mmap_lock, then dma_resv.
  */
 
 /*
@@ -60,6 +62,37 @@ static struct dgem_view dgem_vma_view(const struct drm_gem_object *gem,
 	};
 }
 
+/*
+ * Called before and after a fault does anything. The page asked for is there in between, and stays:
+ * for objects whose pages come and go, that takes the reservation lock. Memory that can't be had is
+ * SIGBUS: out of memory would be a reason to try again for ever.
+ */
+static vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_object *obj, int *idx)
+{
+	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
+	u64 page;
+
+	if (!drm_dev_enter(obj->base.dev, idx))
+		return VM_FAULT_SIGBUS;
+	if (!dgem_gem_changes(obj))
+		return 0;
+
+	dma_resv_lock(obj->base.resv, NULL);
+	if (!obj->sparse || (dgem_view_page(&view, vmf->address & PAGE_MASK, &page) &&
+			     !dgem_sparse_populate(obj, page, 1)))
+		return 0;
+	dma_resv_unlock(obj->base.resv);
+	drm_dev_exit(*idx);
+	return VM_FAULT_SIGBUS;
+}
+
+static void dgem_fault_end(struct dgem_object *obj, int idx)
+{
+	if (dgem_gem_changes(obj))
+		dma_resv_unlock(obj->base.resv);
+	drm_dev_exit(idx);
+}
+
 static vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *obj)
 {
 	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
@@ -75,6 +108,8 @@ static vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *ob
 
 	/* the page asked for decides; its neighbours come along as far as they can */
 	pfn = obj->ops->pfn(obj, page, &run);
+	if (!run)
+		return VM_FAULT_SIGBUS;
 	ret = vmf_insert_pfn(vmf->vma, addr, pfn);
 	if (ret & VM_FAULT_ERROR)
 		return ret;
@@ -85,6 +120,8 @@ static vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *ob
 		if (near == addr)
 			continue;
 		pfn = obj->ops->pfn(obj, batch.page + i, &run);
+		if (!run)
+			continue;
 		if (vmf_insert_pfn(vmf->vma, near, pfn) & VM_FAULT_ERROR)
 			break;
 	}
@@ -93,14 +130,15 @@ static vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *ob
 
 static vm_fault_t dgem_fault(struct vm_fault *vmf)
 {
-	struct drm_gem_object *gem = vmf->vma->vm_private_data;
+	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
 	vm_fault_t ret;
 	int idx;
 
-	if (!drm_dev_enter(gem->dev, &idx))
-		return VM_FAULT_SIGBUS;
-	ret = dgem_insert_batch(vmf, to_dgem_object(gem));
-	drm_dev_exit(idx);
+	ret = dgem_fault_begin(vmf, obj, &idx);
+	if (ret)
+		return ret;
+	ret = dgem_insert_batch(vmf, obj);
+	dgem_fault_end(obj, idx);
 	return ret;
 }
 
@@ -115,7 +153,7 @@ static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj)
 	if (!obj->ops->pfn || !dgem_view_page(&view, vmf->address & PAGE_MASK, &page))
 		return VM_FAULT_FALLBACK;
 	pfn = obj->ops->pfn(obj, page, &run);
-	if (!dgem_view_pmd(&view, vmf->address & PAGE_MASK, pfn, PMD_SHIFT, &batch))
+	if (!run || !dgem_view_pmd(&view, vmf->address & PAGE_MASK, pfn, PMD_SHIFT, &batch))
 		return VM_FAULT_FALLBACK;
 
 	pfn = obj->ops->pfn(obj, batch.page, &run);
@@ -126,16 +164,17 @@ static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj)
 
 static vm_fault_t dgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
-	struct drm_gem_object *gem = vmf->vma->vm_private_data;
-	vm_fault_t ret = VM_FAULT_FALLBACK;
+	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
+	vm_fault_t ret;
 	int idx;
 
 	if (order != PMD_ORDER)
 		return VM_FAULT_FALLBACK;
-	if (!drm_dev_enter(gem->dev, &idx))
-		return VM_FAULT_SIGBUS;
-	ret = dgem_insert_pmd(vmf, to_dgem_object(gem));
-	drm_dev_exit(idx);
+	ret = dgem_fault_begin(vmf, obj, &idx);
+	if (ret)
+		return ret;
+	ret = dgem_insert_pmd(vmf, obj);
+	dgem_fault_end(obj, idx);
 	return ret;
 }
 #endif
@@ -164,6 +203,7 @@ static int dgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void *
 {
 	struct drm_gem_object *gem = vma->vm_private_data;
 	u64 offset = (dgem_vma_page(gem, vma) << PAGE_SHIFT) + (addr - vma->vm_start);
+	struct dgem_object *obj = to_dgem_object(gem);
 	struct iosys_map map;
 	int idx, ret;
 
@@ -173,6 +213,10 @@ static int dgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void *
 		return -EIO;
 
 	dma_resv_lock(gem->resv, NULL);
+	if (obj->ops->at) {
+		ret = dgem_sparse_copy(obj, offset, buf, len, write) ?: len;
+		goto out_unlock;
+	}
 	ret = dgem_gem_vmap(gem, &map);
 	if (!ret) {
 		if (write)
@@ -182,6 +226,7 @@ static int dgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void *
 		dgem_gem_vunmap(gem, &map);
 		ret = len;
 	}
+out_unlock:
 	dma_resv_unlock(gem->resv);
 
 	drm_dev_exit(idx);

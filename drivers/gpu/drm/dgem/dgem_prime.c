@@ -22,6 +22,7 @@
 #include "dgem_mem.h"
 #include "dgem_prime.h"
 #include "dgem_range.h"
+#include "dgem_sparse.h"
 #include "dgem_sync.h"
 
 /**
@@ -130,6 +131,20 @@ static const struct dma_buf_ops dgem_dmabuf_ops = {
 	.release = drm_gem_dmabuf_release,
 };
 
+/* importers map all of an object; DRM's lock keeps others from purging any meanwhile */
+static int dgem_dmabuf_complete(struct dgem_object *obj)
+{
+	int idx, ret;
+
+	if (!dgem_gem_changes(obj))
+		return 0;
+	if (!drm_dev_enter(obj->base.dev, &idx))
+		return -ENODEV;
+	ret = dgem_sparse_complete(obj);
+	drm_dev_exit(idx);
+	return ret;
+}
+
 /**
  * dgem_prime_export - make a dma-buf of an object, &drm_gem_object_funcs.export
  * @gem: the object
@@ -149,10 +164,14 @@ struct dma_buf *dgem_prime_export(struct drm_gem_object *gem, int flags)
 		.resv = gem->resv,
 		.priv = gem,
 	};
+	int ret;
 
 	/* an import whose engine is gone has no attachment by which DRM knows it */
-	if (!(obj->ops->caps & DRM_DGEM_CAP_EXPORT) || !obj->ops->get_sgt)
+	if (!(dgem_gem_caps(obj) & DRM_DGEM_CAP_EXPORT) || !obj->ops->get_sgt)
 		return ERR_PTR(-EOPNOTSUPP);
+	ret = dgem_dmabuf_complete(obj);
+	if (ret)
+		return ERR_PTR(ret);
 	return drm_gem_dmabuf_export(gem->dev, &info);
 }
 

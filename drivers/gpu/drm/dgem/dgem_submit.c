@@ -391,12 +391,14 @@ static int dgem_submit_job(struct dgem_submit_state *state)
 	ret = dgem_submit_outs(state);
 	if (ret)
 		return ret;
-	ret = engine->ops->prepare(engine, &state->job->work);
+	ret = engine->ops->prepare ? engine->ops->prepare(engine, &state->job->work) : 0;
 	if (ret)
 		return ret;
 
 	drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES, 0);
 	ret = dgem_submit_lock(state, &exec);
+	if (!ret)
+		ret = engine->ops->reach(engine, &state->job->work);
 	if (!ret)
 		ret = dgem_submit_implicit(state);
 	if (!ret)
