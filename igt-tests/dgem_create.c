@@ -39,6 +39,7 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @pages: memory in pages
+ * @lazy: memory in pages that come when they are needed
  *
  * SUBTEST: cache-modes
  * Description: A cache mode that a kind can have is granted and told.

@@ -31,6 +31,11 @@ const struct dgem_kind dgem_kinds[] = {
 		.kind = DRM_DGEM_KIND_PAGES,
 		.caps = DGEM_CAPS_ALL,
 	}, {
+		.name = "lazy",
+		.kind = DRM_DGEM_KIND_PAGES,
+		.flags = DRM_DGEM_CREATE_LAZY,
+		.caps = DGEM_CAPS_ALL,
+	}, {
 		.name = "vmalloc",
 		.kind = DRM_DGEM_KIND_VMALLOC,
 		.caps = DGEM_CAPS_ALL,

@@ -36,6 +36,7 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @pages: memory in pages
+ * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
  *
  * SUBTEST: jobs-running

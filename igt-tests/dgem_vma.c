@@ -47,6 +47,7 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @pages: memory in pages
+ * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
  */
 
