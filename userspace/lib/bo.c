@@ -65,13 +65,14 @@ static int bo_create(struct dgem_device *dev, struct drm_dgem_create *args, stru
 	return ret;
 }
 
-DGEM_PUBLIC int dgem_bo_new(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
-			    enum dgem_cache cache, struct dgem_bo **bo)
+DGEM_PUBLIC int dgem_bo_new_flags(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
+				  enum dgem_cache cache, uint32_t flags, struct dgem_bo **bo)
 {
 	struct drm_dgem_create args = {
 		.size = size,
 		.kind = (uint32_t)kind,
 		.cache = (uint32_t)cache,
+		.flags = flags,
 	};
 
 	return bo_create(dev, &args, bo);
@@ -104,6 +105,12 @@ DGEM_PUBLIC int dgem_bo_new_user(struct dgem_device *dev, const struct iovec *io
 	ret = bo_create(dev, &args, bo);
 	free(ranges);
 	return ret;
+}
+
+DGEM_PUBLIC int dgem_bo_new(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
+			    enum dgem_cache cache, struct dgem_bo **bo)
+{
+	return dgem_bo_new_flags(dev, size, kind, cache, 0, bo);
 }
 
 static int bo_import(struct dgem_device *dev, uint32_t handle, struct dgem_bo **out)
@@ -215,10 +222,24 @@ DGEM_PUBLIC int dgem_bo_get_info(struct dgem_bo *bo, struct dgem_bo_info *info, 
 		.cache_granted = args.cache_granted,
 		.segments = args.segments,
 		.vmas = args.vmas,
+		.resident = args.resident,
+		.flags = args.create_flags,
 	};
 	memset(info, 0, size);
 	memcpy(info, &known, size < sizeof(known) ? size : sizeof(known));
 	return 0;
+}
+
+DGEM_PUBLIC int dgem_bo_purge(struct dgem_bo *bo, uint64_t offset, uint64_t length, uint32_t flags)
+{
+	struct drm_dgem_purge args = {
+		.handle = bo->handle,
+		.flags = flags,
+		.offset = offset,
+		.length = length,
+	};
+
+	return dgem_ioctl(bo->dev, DRM_IOCTL_DGEM_PURGE, &args);
 }
 
 DGEM_PUBLIC int dgem_bo_dmabuf(struct dgem_bo *bo, uint32_t access)

@@ -67,6 +67,9 @@ enum dgem_kind {
 	DGEM_KIND_USER = 8,
 };
 
+/** DGEM_KIND_PAGES: memory comes when it is touched or a job works on it */
+#define DGEM_CREATE_LAZY	0x2
+
 /** enum dgem_cache - how the CPU caches the memory of a buffer object */
 enum dgem_cache {
 	/** What suits the kind; for dgem_bo_new() only */
@@ -168,6 +171,12 @@ struct dgem_bo_info {
 	uint32_t segments;
 	/** User mappings of the object in all processes */
 	uint32_t vmas;
+	/** Bytes of memory that the object has now */
+	uint64_t resident;
+	/** DGEM_CREATE_*, as dgem_bo_new_flags() was asked for */
+	uint32_t flags;
+	/** Zero */
+	uint32_t pad;
 };
 
 /*
@@ -304,6 +313,20 @@ int dgem_bo_new_user(struct dgem_device *dev, const struct iovec *iov, unsigned 
 		     uint32_t access, struct dgem_bo **bo);
 
 /**
+ * dgem_bo_new_flags() - dgem_bo_new() with a choice
+ * @dev: the device
+ * @size: bytes, rounded up to pages
+ * @kind: where the memory comes from
+ * @cache: how the CPU caches it
+ * @flags: DGEM_CREATE_*
+ * @bo: the object, with one reference
+ *
+ * Return: as dgem_bo_new(); -EINVAL too for a flag that the kind does not know.
+ */
+int dgem_bo_new_flags(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
+		      enum dgem_cache cache, uint32_t flags, struct dgem_bo **bo);
+
+/**
  * dgem_bo_from_dmabuf() - import a dma-buf
  * @dev: the device
  * @fd: the dma-buf; it stays the caller's and may be closed afterwards
@@ -380,6 +403,23 @@ int dgem_bo_map(struct dgem_bo *bo, void **ptr);
  * Return: 0; -EINVAL if the object is not mapped.
  */
 int dgem_bo_unmap(struct dgem_bo *bo);
+
+/** dgem_bo_purge(): take pages away from mappings too */
+#define DGEM_PURGE_FORCE	0x1
+
+/**
+ * dgem_bo_purge() - give a part of the memory back, for good
+ * @bo: the object, of the kind DGEM_KIND_PAGES
+ * @offset: first byte, a multiple of the page size
+ * @length: bytes, a multiple of it too
+ * @flags: 0 or DGEM_PURGE_FORCE
+ *
+ * Touching the range raises SIGBUS from then on, and jobs that work on it are refused with -ENXIO.
+ *
+ * Return: 0; -EINVAL for a bad range or flag; -EOPNOTSUPP for another kind; -EBUSY for an object
+ * that is mapped (without DGEM_PURGE_FORCE), was exported, or is used by a job.
+ */
+int dgem_bo_purge(struct dgem_bo *bo, uint64_t offset, uint64_t length, uint32_t flags);
 
 /**
  * dgem_bo_sync_begin() - open a window in which the CPU accesses a range

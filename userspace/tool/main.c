@@ -16,6 +16,7 @@ static const struct command {
 	{ "info", cmd_info, "list the dgem devices: engine, kinds of memory, counters" },
 	{ "map", cmd_map, "map a range of an object, a dma-buf or a file; dump or fill it" },
 	{ "copy", cmd_copy, "send a file through two objects and the engine; check it" },
+	{ "purge", cmd_purge, "give a part of an object's memory back; see what is left" },
 	{ "demo", cmd_demo, "camera to DMA engine to screen, without a copy by the CPU" },
 };
 

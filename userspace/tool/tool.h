@@ -31,6 +31,7 @@ enum {
 int cmd_info(int argc, char **argv);
 int cmd_map(int argc, char **argv);
 int cmd_copy(int argc, char **argv);
+int cmd_purge(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 
 /*
