@@ -51,12 +51,13 @@ PATHS = ("build", "source", "image", "modules", "rootfs", "cache")
 KEPT_RUNS = 20
 
 
-def _parser():
+def parser():
+    """Of the command line."""
     plain = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="tools/vm", description=INTRODUCTION,
-                                     formatter_class=plain)
-    parser.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
-    commands = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+    top = argparse.ArgumentParser(prog="tools/vm", description=INTRODUCTION,
+                                  formatter_class=plain)
+    top.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    commands = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
     kernel = argparse.ArgumentParser(add_help=False)
     kernel.add_argument("--kernel", default="newest", metavar="NAME",
@@ -134,7 +135,7 @@ def _parser():
     sub = command("clean", _clean, "delete what is cached")
     sub.add_argument("what", nargs="*", default=["modules"], metavar="WHAT",
                      help="modules, kernel, source, rootfs, debs, apt or all (modules)")
-    return parser
+    return top
 
 
 def _guest(options):
@@ -233,7 +234,7 @@ def _clean(options):
 
 def main():
     """The program; returns its exit status."""
-    options = _parser().parse_args()
+    options = parser().parse_args()
     base.quiet = options.quiet
     # mke2fs and depmod are there, which is not in everybody's PATH.
     os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
