@@ -34,6 +34,16 @@ NEEDS = {
         "/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a": "gcc-{gcc}-multilib",
         "/usr/lib/gcc/x86_64-linux-gnu/*/32/libstdc++.a": "g++-{gcc}-multilib",
     },
+    "docs": {
+        "sphinx-build": "python3-sphinx", "mandoc": "mandoc", "chromium": "chromium",
+        "/usr/lib/python3/dist-packages/yaml": "python3-yaml",
+        "/usr/share/fonts/truetype/dejavu": "fonts-dejavu-core",
+    },
+    "packages": {
+        "dpkg-buildpackage": "dpkg-dev", "dh": "debhelper", "dh_dkms": "dh-dkms",
+        "lintian": "lintian", "meson": "meson", "modinfo": "kmod", "pkg-config": "pkg-config",
+        "/usr/include/libdrm/drm.h": "libdrm-dev",
+    },
     "style": {
         "sparse": "sparse", "spatch": "coccinelle", "cppcheck": "cppcheck",
         "clang-19": "clang-19", "ld.lld-19": "lld-19", "llvm-ar-19": "llvm-19",

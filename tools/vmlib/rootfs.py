@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Copyright (C) 2026 The dgem authors
-"""Systems made of Debian's packages, unpacked: the guest's, as an ext2 image, and one to build in."""
+"""Systems of Debian's packages, unpacked: the guest's, an ext2 image, and one to build in."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PACKAGES = (
 )
 BUILDER = ("base-files", "bash", "busybox-static", "coreutils", "dkms", "dpkg", "findutils",
            "mawk", "grep", "gzip", "hostname", "kmod", "libelf1t64", "make", "mount", "ncurses-bin",
-           "patch", "perl-base", "sed", "tar", "util-linux", "xz-utils")
+           "patch", "perl-base", "procps", "sed", "tar", "util-linux", "xz-utils")
 # Raised when what make_root() does changes: part of the image's key.
 RECIPE = "1"
 
@@ -86,7 +86,9 @@ class Root:
             os.makedirs(f"{root}/usr/{name}")
             os.symlink(f"usr/{name}", f"{root}/{name}")
         for name in self.debs:
-            run(["dpkg-deb", "-x", f"{folder}/{name}", root])
+            # Older packages have files in /lib, which is a link here and has to stay one.
+            run(["sh", "-ec", 'dpkg-deb --fsys-tarfile "$1" | '
+                 'tar -x --keep-directory-symlink -C "$2"', "sh", f"{folder}/{name}", root])
         for name in ("dev", "proc", "sys", "tmp", "run", "root", "out", "dgem", "mnt", "dev/shm"):
             os.makedirs(f"{root}/{name}", exist_ok=True)
         for name, text in ACCOUNTS.items():

@@ -6,11 +6,10 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import tempfile
 
 from .apt import ALL_SUITES, Apt
-from .base import VmError, cache, lock, read, run, say, write
+from .base import VmError, cache, read, run, write
 from .rootfs import Builder
 
 STOCK = ("6.1", "6.12", "newest")
@@ -72,8 +71,9 @@ class Stock:
                     command], **kwargs)
 
     def image(self, name):
-        """The kernel to boot."""
-        return f"{self.builder.root}/boot/vmlinuz-{self.releases[name]}"
+        """The kernel to boot; the older are in /boot."""
+        old = f"{self.builder.root}/boot/vmlinuz-{self.releases[name]}"
+        return old if os.path.exists(old) else f"{self.modules(name)}/vmlinuz"
 
     def modules(self, name):
         """Its own modules: lib/modules/RELEASE."""
