@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 The dgem authors
+"""What tools/check-docs does."""
