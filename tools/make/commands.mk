@@ -7,8 +7,8 @@ O	?= out
 VM	:= tools/vm
 USER	:= $(O)/build/userspace
 
-.PHONY: all modules userspace check check-style check-interop demo bench install uninstall
-.PHONY: clean help
+.PHONY: all modules userspace check check-style check-intree check-packages check-docs
+.PHONY: check-interop demo bench install uninstall clean help
 
 all: modules userspace ## modules for KDIR, and the user space
 
@@ -32,6 +32,15 @@ check-style: ## checkpatch, sparse, clang, kernel-doc and more on all sources
 
 check-interop: ## dgem's buffers in other drivers' hands, and theirs in dgem's
 	tools/check-interop
+
+check-intree: ## as a part of the kernel: patch series applied, built =m and =y, booted
+	tools/check-intree
+
+check-packages: ## DKMS on stock kernels, Debian packages
+	tools/check-packages
+
+check-docs: ## kernel pages by the kernel's Sphinx, manual pages
+	tools/check-docs
 
 demo: ## a short tour in a virtual machine
 	tools/demo

@@ -95,8 +95,8 @@ class Kernel:
 
     def make(self, *args, log=None):
         """make of this kernel's build tree."""
-        return run(["make", "-C", self.source, f"O={self.build}", f"-j{jobs()}", *self.cross, *args],
-                   log=log)
+        return run(["make", "-C", self.source, f"O={self.build}", f"-j{jobs()}", *self.cross,
+                    *args], log=log)
 
     def _configure(self):
         config = f"{self.build}/.config"
