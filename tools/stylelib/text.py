@@ -65,7 +65,7 @@ def kernel_doc(kernel):
 def spelling(_):
     """codespell."""
     yield silent("codespell", ["codespell", "--builtin", "clear,rare", "--ignore-words-list",
-                               ",".join(("renderd",)), *sources.every()])
+                               "renderd,nd", *sources.every()])
 
 
 def scripts(_):
