@@ -43,14 +43,19 @@ void dgem_unbind(void)
 	igt_assert_eq(__dgem_open_node("dgem", false), -ENODEV);
 }
 
-/* The engine's device and the directory of its driver (PATH_MAX), if it has one on the PCI bus. */
+/* The engine's device and the directory of its driver (PATH_MAX), if it has one on a bus we know. */
 bool dgem_engine_driver(int fd, char *driver, char *device)
 {
+	static const char * const buses[] = { "pci", "platform" };
 	struct drm_dgem_query_engine engine;
 	char path[128];
 
 	dgem_query_engine(fd, &engine);
 	memcpy(device, engine.device, sizeof(engine.device));
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", device);
-	return device[0] && realpath(path, driver);
+	for (int i = 0; device[0] && i < ARRAY_SIZE(buses); i++) {
+		snprintf(path, sizeof(path), "/sys/bus/%s/devices/%s/driver", buses[i], device);
+		if (realpath(path, driver))
+			return true;
+	}
+	return false;
 }

@@ -158,6 +158,9 @@ class Run:
     def _igt(self):
         return results.igt(self._file("igt.json"), self._file("igt.expected"))
 
+    def _stress(self):
+        return results.igt(self._file("stress.json"), self._file("stress.expected"))
+
     def _upstream(self):
         return results.igt(self._file("upstream.json"), self._file("upstream.expected"))
 
