@@ -169,8 +169,9 @@ class Trial:
              "dgem.engine=cpu", "--", "bash", "/dgem/tools/guest/check", *steps, "kunit",
              "igt dgem_query dgem_create"])
         options.timeout, options.leaks = 900.0, False
-        outcome = Machine(options, self.kernel, Installed(f"{self.top}modules"), RootFs().ensure(),
-                          out).run()
+        with open(f"{out}/log.txt", "w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
+            outcome = Machine(options, self.kernel, Installed(f"{self.top}modules"),
+                              RootFs().ensure(), out).run()
         end = outcome.state == "exit" and outcome.status == 0 and os.path.exists(f"{out}/finished")
         results = [Result("finished", PASS if end else FAIL, f"{outcome.state} {outcome.text}")]
         heads = [head for head, _ in splats.scan(read(f"{out}/dmesg.txt", default=""), "", [])]
