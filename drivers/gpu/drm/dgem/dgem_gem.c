@@ -321,6 +321,33 @@ void dgem_gem_free(struct drm_gem_object *gem)
 }
 
 /**
+ * dgem_gem_rss - memory that an object takes now, &drm_gem_object_funcs.rss
+ * @gem: the object
+ *
+ * Memory that comes from elsewhere is there as long as the object is.
+ *
+ * Return: bytes.
+ */
+size_t dgem_gem_rss(struct drm_gem_object *gem)
+{
+	const struct dgem_object *obj = to_dgem_object(gem);
+	bool borrowed = !obj->ops->alloc || obj->ops->takes_source;
+
+	return borrowed ? gem->size : dgem_quota_charged(obj);
+}
+
+/**
+ * dgem_gem_status - state of an object, &drm_gem_object_funcs.status
+ * @gem: the object
+ *
+ * Return: whether it has memory.
+ */
+enum drm_gem_object_status dgem_gem_status(struct drm_gem_object *gem)
+{
+	return dgem_gem_rss(gem) ? DRM_GEM_OBJECT_RESIDENT : 0;
+}
+
+/**
  * dgem_gem_vmap - kernel mapping of an object, &drm_gem_object_funcs.vmap
  * @gem: the object, its reservation lock held
  * @map: set to the mapping

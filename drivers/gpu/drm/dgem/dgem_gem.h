@@ -115,6 +115,8 @@ u64 dgem_gem_kinds(struct dgem_device *ddev);
 u64 dgem_gem_max_size(void);
 u32 dgem_gem_caps(const struct dgem_object *obj);
 bool dgem_gem_changes(const struct dgem_object *obj);
+enum drm_gem_object_status dgem_gem_status(struct drm_gem_object *gem);
+size_t dgem_gem_rss(struct drm_gem_object *gem);
 int dgem_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map);
 void dgem_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
 int dgem_gem_map_engine(struct dgem_object *obj);

@@ -24,7 +24,8 @@
  *
  * - the default instance, which loading the module brings up, is what the module's parameters say.
  *   It takes any channel that can copy memory, or does without one; the parameter "engine" decides
- *   otherwise, and default_instance=n leaves it out;
+ *   otherwise, and default_instance=n leaves it out. The other parameters can be written, and the
+ *   next binding heeds them;
  * - an instance of configfs is what its directory says;
  * - a node of the device tree, compatible with "dma-gem", names a channel ("dmas"), memory of its
  *   own ("memory-region") and the instance ("label").
@@ -37,11 +38,11 @@ module_param_named(engine, dgem_engine_param, charp, 0444);
 MODULE_PARM_DESC(engine, "who moves the bytes: auto, cpu, or a dmaengine channel such as dma0chan0");
 
 static unsigned long long dgem_quota_param;
-module_param_named(quota, dgem_quota_param, ullong, 0444);
+module_param_named(quota, dgem_quota_param, ullong, 0644);
 MODULE_PARM_DESC(quota, "bytes that all objects together may have (default 0: no limit)");
 
 static unsigned long long dgem_file_quota_param;
-module_param_named(file_quota, dgem_file_quota_param, ullong, 0444);
+module_param_named(file_quota, dgem_file_quota_param, ullong, 0644);
 MODULE_PARM_DESC(file_quota, "bytes that objects made by one file may have (default 0: no limit)");
 
 static bool dgem_default_param = true;
