@@ -29,6 +29,19 @@ bool dgem_can_unbind(void)
 	return !access(DRIVER "unbind", W_OK);
 }
 
+/* Bind the default instance, which is not bound: 0 or what its driver said. */
+int __dgem_bind(void)
+{
+	int fd = open(DRIVER "bind", O_WRONLY | O_CLOEXEC), err = 0;
+
+	igt_assert_fd(fd);
+	if (write(fd, NAME, strlen(NAME)) < 0)
+		err = -errno;
+	errno = 0;
+	close(fd);
+	return err;
+}
+
 /* Bring the default instance back, if it is gone. */
 void dgem_bind(void)
 {

@@ -14,6 +14,7 @@
 
 void dgem_write_file(const char *path, const char *text);
 bool dgem_can_unbind(void);
+int __dgem_bind(void);
 void dgem_bind(void);
 void dgem_unbind(void);
 bool dgem_engine_driver(int fd, char *driver, char *device);

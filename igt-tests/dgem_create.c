@@ -29,6 +29,7 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @vmalloc: single pages
+ * @reserved: memory out of the instance's pool
  *
  * SUBTEST: exhaust-%s
  * Description: When memory runs out the call says ENOMEM, and all of it comes back.

@@ -30,6 +30,7 @@
  * @wc: write-combined memory
  * @pages: memory in pages
  * @vmalloc: vmalloc memory
+ * @reserved: memory out of the instance's pool
  *
  * SUBTEST: shared
  * Description: What others can reach by a dma-buf or a handle counts as shared, for all of them.

@@ -65,6 +65,7 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
+ * @reserved: memory out of the instance's pool
  */
 
 IGT_TEST_DESCRIPTION("dgem and other drivers use each other's dma-bufs.");

@@ -50,6 +50,7 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
+ * @reserved: memory out of the instance's pool
  *
  * SUBTEST: bad-handle
  * Description: There is no offset for a handle that does not exist.

@@ -38,6 +38,7 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
+ * @reserved: memory out of the instance's pool
  *
  * SUBTEST: mmap-private
  * Description: Copy-on-write mappings of a dma-buf are refused, read-only ones too.

@@ -37,6 +37,7 @@
  * @wc: write-combined memory
  * @pages: memory in pages
  * @vmalloc: vmalloc memory
+ * @reserved: memory out of the instance's pool
  *
  * SUBTEST: sizes
  * Description: Sizes that no quota could hold are ENOSPC, those that make no sense still EINVAL.

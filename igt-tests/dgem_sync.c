@@ -30,6 +30,7 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
+ * @reserved: memory out of the instance's pool
  *
  * SUBTEST: waits
  * Description: The start of a window waits for the job that writes the object.

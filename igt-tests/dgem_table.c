@@ -39,6 +39,11 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "vmalloc",
 		.kind = DRM_DGEM_KIND_VMALLOC,
 		.caps = DGEM_CAPS_ALL,
+	}, {
+		.name = "reserved",
+		.kind = DRM_DGEM_KIND_RESERVED,
+		.caps = DGEM_CAPS_ALL,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
 	},
 	{ }
 };

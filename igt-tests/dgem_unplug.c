@@ -38,6 +38,7 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
+ * @reserved: memory out of the instance's pool
  *
  * SUBTEST: jobs-running
  * Description: Running and queued jobs end, with or without an error.

@@ -49,6 +49,7 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
+ * @reserved: memory out of the instance's pool
  */
 
 IGT_TEST_DESCRIPTION("What the memory management may do with a mapping, and what not.");

@@ -34,16 +34,19 @@ class Boot:
 # imports are tested where the engine reaches everything: in edu32 and with the CPU.
 # dumb_buffer@create-clear has two threads that share the largest power of two that can be had:
 # without some room above it, one of them finds contiguous memory fragmented.
-ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma"]
+# All have a pool of reserved memory that is within reach of edu's 28 bits and below its CMA.
+POOL = ["--append", "memmap=16M$0x8000000"]
+LOAD = "load pool=16M@0x8000000"
+ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL]
 BOOTS = (
     Boot("edu", ICOUNT,
-         ["dmatest", "load", "kunit", "igt -dgem_interop", "unload"], 1200),
-    Boot("cpu", ["--smp", "2", "--load", ""],
-         ["load engine=cpu", "igt", "library", "unload"], 1200),
+         ["dmatest", LOAD, "kunit", "igt -dgem_interop", "unload"], 1200),
+    Boot("cpu", ["--smp", "2", "--load", "", *POOL],
+         [f"{LOAD} engine=cpu", "igt", "library", "unload"], 1200),
     Boot("upstream", ["--icount", "0", "--smp", "1", "--load", "", "--cma", "124M@0-256M"],
          ["load engine=cpu", "upstream", "unload"], 1200),
     Boot("edu32", ICOUNT + ["--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32"],
-         ["load", "igt dgem_interop", "library", "unload"], 600),
+         [LOAD, "igt dgem_interop", "library", "unload"], 600),
 )
 
 

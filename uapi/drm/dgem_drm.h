@@ -73,7 +73,8 @@ enum drm_dgem_kind {
 	DRM_DGEM_KIND_VMALLOC = 5,
 	/**
 	 * @DRM_DGEM_KIND_RESERVED: contiguous memory out of the pool that was set aside for the
-	 * instance, if there is one
+	 * instance, if there is one. Mapped at once. Cached, or write-combined where a device does
+	 * not snoop; the CPU needs SYNC around its accesses
 	 */
 	DRM_DGEM_KIND_RESERVED = 6,
 	/**
@@ -169,6 +170,8 @@ struct drm_dgem_query_device {
 	 * Objects count as long as anything holds them, even if the file is closed
 	 */
 	__u64 file_quota;
+	/** @pool: bytes of the instance's pool of reserved memory, or 0 if it has none */
+	__u64 pool;
 };
 
 /** enum drm_dgem_engine_type - who moves the bytes of a SUBMIT */
@@ -207,8 +210,8 @@ struct drm_dgem_query_engine {
 /**
  * struct drm_dgem_query_stats - answer to DRM_DGEM_QUERY_STATS
  *
- * Counters since the instance came up; they only grow, but for @objects, @bytes, @vmas and
- * @file_bytes.
+ * Counters since the instance came up; they only grow, but for @objects, @bytes, @vmas,
+ * @file_bytes and @pool_free.
  */
 struct drm_dgem_query_stats {
 	/** @objects: objects alive, imports too */
@@ -227,6 +230,8 @@ struct drm_dgem_query_stats {
 	__u64 bytes_cpu;
 	/** @file_bytes: bytes of @bytes that count against the asking file's quota */
 	__u64 file_bytes;
+	/** @pool_free: bytes of the pool that no object has, not all of them in one piece */
+	__u64 pool_free;
 };
 
 /**

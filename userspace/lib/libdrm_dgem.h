@@ -108,6 +108,8 @@ struct dgem_device_info {
 	uint64_t quota;
 	/** Bytes that the objects made through one open device may have, or 0 for no limit */
 	uint64_t file_quota;
+	/** Bytes of the instance's pool of reserved memory, or 0 if it has none */
+	uint64_t pool;
 };
 
 /** struct dgem_engine_info - what dgem_device_get_engine() tells */
@@ -146,6 +148,8 @@ struct dgem_stats {
 	uint64_t bytes_cpu;
 	/** Bytes allocated for objects that were made through this open device */
 	uint64_t file_bytes;
+	/** Bytes of the pool that no object has, not all of them in one piece */
+	uint64_t pool_free;
 };
 
 /** DGEM_CAP_MMAP - dgem_bo_map() works on the object */

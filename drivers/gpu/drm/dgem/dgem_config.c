@@ -6,7 +6,10 @@
 #include <linux/ctype.h>
 #include <linux/errno.h>
 #include <linux/export.h>
+#include <linux/kstrtox.h>
 #include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include <kunit/visibility.h>
@@ -66,6 +69,36 @@ static bool dgem_config_dma_bits_ok(unsigned int bits)
 static bool dgem_config_quota_ok(u64 quota)
 {
 	return !quota || quota >= PAGE_SIZE;
+}
+
+static bool dgem_config_pool_ok(u64 start, u64 size)
+{
+	u64 end;
+
+	if (!size)
+		return !start;
+	return start && PAGE_ALIGNED(start) && PAGE_ALIGNED(size) &&
+	       !check_add_overflow(start, size, &end);
+}
+
+/* digits in any base that C knows, and perhaps one of K, M and G */
+static int dgem_config_bytes(const char *text, size_t len, u64 *value)
+{
+	static const char units[] = "kmg";
+	char digits[24], *unit = NULL;
+	u64 number;
+
+	if (!len || len >= sizeof(digits) || !isdigit(text[0]))
+		return -EINVAL;
+	memcpy(digits, text, len);
+	digits[len] = 0;
+	unit = strchr(units, tolower(digits[len - 1]));
+	if (unit)
+		digits[len - 1] = 0;
+	if (kstrtou64(digits, 0, &number) ||
+	    check_mul_overflow(number, unit ? SZ_1K << 10 * (unit - units) : 1ULL, value))
+		return -EINVAL;
+	return 0;
 }
 
 /**
@@ -162,6 +195,43 @@ int dgem_config_set_file_quota(struct dgem_config *cfg, u64 quota)
 EXPORT_SYMBOL_IF_KUNIT(dgem_config_set_file_quota);
 
 /**
+ * dgem_config_set_pool - name the memory that is set aside for the instance
+ * @cfg: the configuration
+ * @text: "size@start", where both may end in K, M or G ("16M@0x30000000"), or nothing for no pool;
+ *	white space around it is left out. Whether there is such memory shows when the instance is
+ *	made
+ *
+ * Return: 0, or -EINVAL unless both are whole pages and not zero.
+ */
+int dgem_config_set_pool(struct dgem_config *cfg, const char *text)
+{
+	const char *at;
+	u64 start, size;
+	size_t len;
+
+	text = skip_spaces(text);
+	len = strlen(text);
+	while (len && isspace(text[len - 1]))
+		len--;
+	if (!len) {
+		cfg->pool_start = 0;
+		cfg->pool_size = 0;
+		return 0;
+	}
+
+	at = memchr(text, '@', len);
+	if (!at || dgem_config_bytes(text, at - text, &size) ||
+	    dgem_config_bytes(at + 1, text + len - at - 1, &start) || !size ||
+	    !dgem_config_pool_ok(start, size))
+		return -EINVAL;
+
+	cfg->pool_start = start;
+	cfg->pool_size = size;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_config_set_pool);
+
+/**
  * dgem_config_validate - tell whether an instance can be made from a configuration
  * @cfg: the configuration, however it was filled
  *
@@ -172,7 +242,8 @@ int dgem_config_validate(const struct dgem_config *cfg)
 	if (!dgem_config_word_ok(cfg->name, strnlen(cfg->name, sizeof(cfg->name))) ||
 	    !dgem_config_word_ok(cfg->engine, strnlen(cfg->engine, sizeof(cfg->engine))) ||
 	    !dgem_config_dma_bits_ok(cfg->dma_bits) || !dgem_config_quota_ok(cfg->quota) ||
-	    !dgem_config_quota_ok(cfg->file_quota))
+	    !dgem_config_quota_ok(cfg->file_quota) ||
+	    !dgem_config_pool_ok(cfg->pool_start, cfg->pool_size))
 		return -EINVAL;
 
 	return 0;

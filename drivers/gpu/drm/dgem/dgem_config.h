@@ -27,6 +27,10 @@ struct dgem_config {
 	u64 quota;
 	/** @file_quota: bytes that the objects made by one file may have, or 0 for no limit */
 	u64 file_quota;
+	/** @pool_start: physical address of the instance's pool */
+	u64 pool_start;
+	/** @pool_size: bytes of the pool, or 0 if there is none */
+	u64 pool_size;
 	/** @dma_bits: address bits of the memory to allocate, or 0 for what the engine reaches */
 	unsigned int dma_bits;
 };
@@ -37,6 +41,7 @@ int dgem_config_set_engine(struct dgem_config *cfg, const char *engine);
 int dgem_config_set_dma_bits(struct dgem_config *cfg, unsigned int bits);
 int dgem_config_set_quota(struct dgem_config *cfg, u64 quota);
 int dgem_config_set_file_quota(struct dgem_config *cfg, u64 quota);
+int dgem_config_set_pool(struct dgem_config *cfg, const char *text);
 int dgem_config_validate(const struct dgem_config *cfg);
 
 #endif

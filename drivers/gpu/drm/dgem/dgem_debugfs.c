@@ -3,10 +3,14 @@
  * Copyright (C) 2026 The dgem authors
  */
 
+#include <linux/capability.h>
 #include <linux/debugfs.h>
+#include <linux/kernel.h>
 #include <linux/scatterlist.h>
 #include <linux/seq_file.h>
+#include <linux/user_namespace.h>
 
+#include <drm/dgem_drm.h>
 #include <drm/drm_debugfs.h>
 
 #include "compat/dgem_compat.h"
@@ -15,13 +19,27 @@
 #include "dgem_gem.h"
 #include "dgem_mapping.h"
 #include "dgem_mem.h"
+#include "dgem_quota.h"
 
 /**
  * DOC: debugfs
  *
  * "dgem_objects" lists the objects and, since people program FPGAs with them, the DMA addresses at
- * which the engine sees them. Addresses are for root alone: debugfs is.
+ * which the engine sees them. Addresses are for root alone, even where debugfs was opened to
+ * others: without CAP_SYS_RAWIO when it is opened, reading the file is -EPERM.
  */
+
+static const char *dgem_debugfs_cache(u32 cache)
+{
+	static const char * const names[] = {
+		[DRM_DGEM_CACHE_CACHED] = "cached",
+		[DRM_DGEM_CACHE_WC] = "wc",
+		[DRM_DGEM_CACHE_UNCACHED] = "uncached",
+		[DRM_DGEM_CACHE_EXPORTER] = "exporter",
+	};
+
+	return cache < ARRAY_SIZE(names) && names[cache] ? names[cache] : "unknown";
+}
 
 static void dgem_debugfs_table(struct seq_file *m, const struct sg_table *sgt, u64 at)
 {
@@ -42,10 +60,11 @@ static void dgem_debugfs_object(struct seq_file *m, struct dgem_object *obj)
 	struct dgem_mapping *map;
 	unsigned long page;
 
-	seq_printf(m, "%s size=%zu refs=%u handles=%u vmas=%d%s%s\n", obj->ops->name,
-		   obj->base.size, kref_read(&obj->base.refcount), obj->base.handle_count,
-		   atomic_read(&obj->vmas), obj->base.dma_buf ? " dma-buf" : "",
-		   obj->readonly ? " read-only" : "");
+	seq_printf(m, "%s size=%zu charged=%llu cache=%s refs=%u handles=%u vmas=%d%s%s\n",
+		   obj->ops->name, obj->base.size, dgem_quota_charged(obj),
+		   dgem_debugfs_cache(obj->cache_granted), kref_read(&obj->base.refcount),
+		   obj->base.handle_count, atomic_read(&obj->vmas),
+		   obj->base.dma_buf ? " dma-buf" : "", obj->readonly ? " read-only" : "");
 	if (sgt)
 		dgem_debugfs_table(m, sgt, 0);
 	xa_for_each(&obj->extents, page, map)
@@ -58,6 +77,8 @@ static int dgem_debugfs_objects(struct seq_file *m, void *data)
 	struct dgem_device *ddev = to_dgem_device(entry->dev);
 	struct dgem_object *obj;
 
+	if (!file_ns_capable(m->file, &init_user_ns, CAP_SYS_RAWIO))
+		return -EPERM;
 	mutex_lock(&ddev->objects_lock);
 	list_for_each_entry(obj, &ddev->objects, node) {
 		/* jobs map objects under the reservation lock; one that is being used can wait */

@@ -5,6 +5,7 @@
 
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
+#include <linux/mm.h>
 #include <linux/minmax.h>
 
 #include <drm/drm_drv.h>
@@ -17,6 +18,7 @@
 #include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_job.h"
+#include "dgem_mem_reserved.h"
 #include "dgem_quota.h"
 
 /**
@@ -124,6 +126,21 @@ static int dgem_device_link(struct dgem_device *ddev)
 	return device_link_add(ddev->drm.dev, supplier, DL_FLAG_AUTOREMOVE_CONSUMER) ? 0 : -EINVAL;
 }
 
+static int dgem_device_find_memory(struct dgem_device *ddev)
+{
+	u64 contiguous = ddev->config.quota ?: (u64)totalram_pages() << PAGE_SHIFT;
+	int ret;
+
+	ret = dgem_reserved_init(ddev);
+	if (ret)
+		return ret;
+	ret = dgem_quota_add_region(ddev, DGEM_REGION_CONTIGUOUS, "contiguous", contiguous);
+	if (ret)
+		return ret;
+	return dgem_quota_add_region(ddev, DGEM_REGION_RESERVED, "reserved",
+				     dgem_reserved_size(ddev));
+}
+
 static int dgem_device_start(struct dgem_device *ddev)
 {
 	struct drm_device *drm = &ddev->drm;
@@ -151,7 +168,7 @@ static int dgem_device_start(struct dgem_device *ddev)
 	if (ret)
 		goto err_engine;
 
-	ret = dgem_quota_init(ddev);
+	ret = dgem_device_find_memory(ddev);
 	if (ret)
 		goto err_engine;
 

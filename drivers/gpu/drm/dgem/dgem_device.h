@@ -17,6 +17,7 @@
 #include "dgem_quota.h"
 
 struct dgem_engine;
+struct dgem_reserved;
 struct dmem_cgroup_region;
 struct drm_driver;
 struct drm_gem_object_funcs;
@@ -70,6 +71,8 @@ struct dgem_device {
 	/** @files: &dgem_file.node of all open files */
 	struct list_head files;
 
+	/** @reserved: the instance's pool, or NULL */
+	struct dgem_reserved *reserved;
 	/** @regions: registered with the dmem cgroup, or NULL */
 	struct dmem_cgroup_region *regions[DGEM_REGIONS];
 

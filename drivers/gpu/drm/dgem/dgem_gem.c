@@ -47,6 +47,7 @@ static const struct dgem_mem_ops * const dgem_mem_kinds[] = {
 	&dgem_mem_noncontiguous,
 	&dgem_mem_user,
 	&dgem_mem_vmalloc,
+	&dgem_mem_reserved,
 	&dgem_mem_io,
 };
 

@@ -22,6 +22,7 @@
 #include "dgem_gem.h"
 #include "dgem_ioctl.h"
 #include "dgem_mem.h"
+#include "dgem_mem_reserved.h"
 #include "dgem_quota.h"
 #include "dgem_range.h"
 #include "dgem_sparse.h"
@@ -93,6 +94,7 @@ static u32 dgem_query_device(struct dgem_device *ddev, struct drm_dgem_query_dev
 	answer->max_ops = DGEM_MAX_OPS;
 	answer->quota = ddev->config.quota;
 	answer->file_quota = ddev->config.file_quota;
+	answer->pool = dgem_reserved_size(ddev);
 	strscpy(answer->name, ddev->config.name, sizeof(answer->name));
 	return sizeof(*answer);
 }
@@ -121,6 +123,7 @@ static u32 dgem_query_stats(struct dgem_device *ddev, struct dgem_file *dfile,
 	answer->jobs_failed = atomic64_read(&ddev->stats.jobs_failed);
 	answer->bytes_dma = atomic64_read(&ddev->stats.bytes_dma);
 	answer->bytes_cpu = atomic64_read(&ddev->stats.bytes_cpu);
+	answer->pool_free = dgem_reserved_available(ddev);
 	answer->file_bytes = atomic64_read(&dfile->account->bytes);
 	return sizeof(*answer);
 }

@@ -129,6 +129,7 @@ extern const struct dgem_mem_ops dgem_mem_io;
 extern const struct dgem_mem_ops dgem_mem_pages;
 extern const struct dgem_mem_ops dgem_mem_noncontiguous;
 extern const struct dgem_mem_ops dgem_mem_user;
+extern const struct dgem_mem_ops dgem_mem_reserved;
 extern const struct dgem_mem_ops dgem_mem_vmalloc;
 
 struct sg_table *dgem_mem_span_range(struct dgem_object *obj, struct device *dev, u64 offset,

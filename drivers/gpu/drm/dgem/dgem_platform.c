@@ -13,6 +13,7 @@
 #include "compat/dgem_compat.h"
 #include "dgem_config.h"
 #include "dgem_device.h"
+#include "dgem_mem_reserved.h"
 #include "dgem_platform.h"
 
 /**
@@ -45,6 +46,10 @@ static unsigned long long dgem_file_quota_param;
 module_param_named(file_quota, dgem_file_quota_param, ullong, 0644);
 MODULE_PARM_DESC(file_quota, "bytes that objects made by one file may have (default 0: no limit)");
 
+static char *dgem_pool_param = "";
+module_param_named(pool, dgem_pool_param, charp, 0644);
+MODULE_PARM_DESC(pool, "reserved memory that is not System RAM: size@start, such as 16M@0x30000000");
+
 static bool dgem_default_param = true;
 module_param_named(default_instance, dgem_default_param, bool, 0444);
 MODULE_PARM_DESC(default_instance, "bring up an instance with the module (default Y)");
@@ -62,6 +67,18 @@ struct dgem_platform_data {
 static const struct drm_driver *dgem_platform_drm_driver;
 static const struct drm_gem_object_funcs *dgem_platform_gem_funcs;
 static struct platform_device *dgem_platform_device;
+
+static int dgem_platform_set_pool(struct dgem_config *config)
+{
+	int ret;
+
+	kernel_param_lock(THIS_MODULE);
+	ret = dgem_config_set_pool(config, dgem_pool_param);
+	if (ret)
+		pr_err("dgem: no pool can be \"%s\"\n", dgem_pool_param);
+	kernel_param_unlock(THIS_MODULE);
+	return ret;
+}
 
 static int dgem_platform_from_params(struct dgem_config *config)
 {
@@ -83,7 +100,7 @@ static int dgem_platform_from_params(struct dgem_config *config)
 	ret = dgem_config_set_file_quota(config, dgem_file_quota_param);
 	if (ret)
 		pr_err("dgem: no file's quota can be %llu bytes\n", dgem_file_quota_param);
-	return ret;
+	return ret ?: dgem_platform_set_pool(config);
 }
 
 static int dgem_platform_from_node(struct device *dev, struct dgem_config *config)
@@ -115,7 +132,8 @@ static int dgem_platform_take_memory(struct device *dev)
 {
 	int ret;
 
-	if (!device_property_present(dev, "memory-region"))
+	/* memory that the DMA API doesn't serve is a pool of reserved memory */
+	if (!device_property_present(dev, "memory-region") || dgem_reserved_in_node(dev))
 		return 0;
 	ret = of_reserved_mem_device_init(dev);
 	if (ret)

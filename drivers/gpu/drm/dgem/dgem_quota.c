@@ -5,7 +5,6 @@
 
 #include <linux/cgroup_dmem.h>
 #include <linux/err.h>
-#include <linux/mm.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -187,29 +186,27 @@ void dgem_quota_release(struct dgem_object *obj)
 	obj->account = NULL;
 }
 
-static int dgem_quota_register(struct dgem_device *ddev, enum dgem_region which, const char *name,
-			       u64 size)
+/**
+ * dgem_quota_add_region - let cgroups limit a part of the instance's memory
+ * @ddev: the instance, before it is registered
+ * @which: the part
+ * @name: how user space calls it
+ * @size: bytes that there are of it, at most; 0 if there is none
+ *
+ * Return: 0 or an error.
+ */
+int dgem_quota_add_region(struct dgem_device *ddev, enum dgem_region which, const char *name,
+			  u64 size)
 {
 	const struct dmem_cgroup_init init = { .size = size };
 	struct dmem_cgroup_region *region;
 
+	if (!size)
+		return 0;
 	region = drmm_cgroup_register_region(&ddev->drm, name, &init);
 	if (IS_ERR(region))
 		return PTR_ERR(region);
 	/* none, without such cgroups */
 	ddev->regions[which] = region;
 	return 0;
-}
-
-/**
- * dgem_quota_init - let cgroups limit the instance's contiguous memory
- * @ddev: the instance, before it is registered
- *
- * Return: 0 or an error.
- */
-int dgem_quota_init(struct dgem_device *ddev)
-{
-	u64 size = ddev->config.quota ?: (u64)totalram_pages() << PAGE_SHIFT;
-
-	return dgem_quota_register(ddev, DGEM_REGION_CONTIGUOUS, "contiguous", size);
 }

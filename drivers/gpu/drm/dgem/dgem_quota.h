@@ -20,6 +20,8 @@ enum dgem_region {
 	DGEM_REGION_NONE,
 	/** @DGEM_REGION_CONTIGUOUS: contiguous and coherent memory */
 	DGEM_REGION_CONTIGUOUS,
+	/** @DGEM_REGION_RESERVED: the instance's pool */
+	DGEM_REGION_RESERVED,
 	/** @DGEM_REGIONS: how many there are */
 	DGEM_REGIONS,
 };
@@ -45,6 +47,7 @@ int dgem_quota_charge(struct dgem_object *obj, u64 bytes);
 void dgem_quota_uncharge(struct dgem_object *obj, u64 bytes);
 u64 dgem_quota_charged(const struct dgem_object *obj);
 void dgem_quota_release(struct dgem_object *obj);
-int dgem_quota_init(struct dgem_device *ddev);
+int dgem_quota_add_region(struct dgem_device *ddev, enum dgem_region which, const char *name,
+			  u64 size);
 
 #endif

@@ -7,6 +7,7 @@
 #include <linux/errno.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include <kunit/test.h>
@@ -192,6 +193,60 @@ static void dgem_config_set_file_quota_test(struct kunit *test)
 	check_quota(test, dgem_config_set_file_quota, &cfg, &cfg.file_quota);
 }
 
+struct pool_case {
+	const char *desc, *text;
+	int ret;
+	u64 start, size;
+};
+
+static const struct pool_case pool_cases[] = {
+	{ "hex start", "16M@0x30000000", 0, 0x30000000, SZ_16M },
+	{ "white space", " 4096@4096\n", 0, SZ_4K, SZ_4K },
+	{ "small units", "64k@1g", 0, SZ_1G, SZ_64K },
+	{ "high", "1G@0x100000000", 0, BIT_ULL(32), SZ_1G },
+	{ "last page", "4096@0xffffffffffffe000", 0, U64_MAX - SZ_8K + 1, SZ_4K },
+	{ "nothing", "", 0, 0, 0 },
+	{ "a newline", "\n", 0, 0, 0 },
+	{ "no start", "16M", -EINVAL },
+	{ "empty start", "16M@", -EINVAL },
+	{ "empty size", "@16M", -EINVAL },
+	{ "size 0", "0@16M", -EINVAL },
+	{ "start 0", "16M@0", -EINVAL },
+	{ "size not of pages", "4097@16M", -EINVAL },
+	{ "start not of pages", "4096@0x1000800", -EINVAL },
+	{ "wraps", "8192@0xffffffffffffe000", -EINVAL },
+	{ "size overflows", "0x4000000000G@16M", -EINVAL },
+	{ "start overflows", "16M@0x40000000000000G", -EINVAL },
+	{ "negative", "-4096@16M", -EINVAL },
+	{ "sign", "+4096@16M", -EINVAL },
+	{ "unknown unit", "16T@16M", -EINVAL },
+	{ "two units", "16MM@16M", -EINVAL },
+	{ "unit alone", "M@16M", -EINVAL },
+	{ "space inside", "16M @16M", -EINVAL },
+	{ "two starts", "16M@16M@16M", -EINVAL },
+	{ "long", "000000000000000000000000004096@16M", -EINVAL },
+};
+
+KUNIT_ARRAY_PARAM_DESC(pool, pool_cases, desc);
+
+static void dgem_config_set_pool_test(struct kunit *test)
+{
+	const struct pool_case *c = test->param_value;
+	struct dgem_config cfg, want;
+
+	dgem_config_init(&cfg);
+	KUNIT_EXPECT_EQ(test, cfg.pool_size, 0);
+	KUNIT_ASSERT_EQ(test, dgem_config_set_pool(&cfg, "8M@2M"), 0);
+	want = cfg;
+	KUNIT_EXPECT_EQ(test, dgem_config_set_pool(&cfg, c->text), c->ret);
+	if (!c->ret) {
+		want.pool_start = c->start;
+		want.pool_size = c->size;
+	}
+	KUNIT_EXPECT_MEMEQ(test, &cfg, &want, sizeof(want));
+	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), 0);
+}
+
 static void dgem_config_validate_test(struct kunit *test)
 {
 	struct dgem_config cfg;
@@ -215,6 +270,16 @@ static void dgem_config_validate_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), -EINVAL);
 	strscpy(cfg.engine, "cpu");
 	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), 0);
+
+	dgem_config_init(&cfg);
+	cfg.pool_start = PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), -EINVAL);
+	cfg.pool_size = 1;
+	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), -EINVAL);
+	cfg.pool_size = -PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), -EINVAL);
+	cfg.pool_size = PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), 0);
 }
 
 static struct kunit_case dgem_config_tests[] = {
@@ -224,6 +289,7 @@ static struct kunit_case dgem_config_tests[] = {
 	KUNIT_CASE_PARAM(dgem_config_set_dma_bits_test, bits_gen_params),
 	KUNIT_CASE_PARAM(dgem_config_set_quota_test, quota_gen_params),
 	KUNIT_CASE_PARAM(dgem_config_set_file_quota_test, quota_gen_params),
+	KUNIT_CASE_PARAM(dgem_config_set_pool_test, pool_gen_params),
 	KUNIT_CASE(dgem_config_validate_test),
 	{}
 };

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "igt.h"
+
+#include "dgem_util.h"
+
+/**
+ * TEST: dgem debugfs
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: DRM
+ * Functionality: debugfs
+ * Description: debugfs lists objects and their DMA addresses, for root.
+ *
+ * SUBTEST: objects-%s
+ * Description: An object is listed as it is, and with DMA addresses once the engine has mapped it.
+ *
+ * arg[1]:
+ *
+ * @contiguous: contiguous cached memory
+ * @coherent: coherent memory
+ * @wc: write-combined memory
+ * @pages: memory in pages
+ * @vmalloc: single pages
+ * @reserved: memory out of the instance's pool
+ *
+ * SUBTEST: unprivileged
+ * Description: Nobody else reads addresses, even if debugfs is open to all.
+ */
+
+IGT_TEST_DESCRIPTION("debugfs lists objects and their DMA addresses, for root.");
+
+#define DEBUGFS	"/sys/kernel/debug"
+/* No other object of these tests has it. */
+#define SIZE	(37 * DGEM_PAGE)
+
+static void objects_path(int fd, char *path, size_t size)
+{
+	struct stat stat;
+
+	igt_assert_eq(fstat(fd, &stat), 0);
+	snprintf(path, size, DEBUGFS "/dri/%u/dgem_objects", minor(stat.st_rdev));
+	igt_require_f(!access(path, R_OK), "there is no %s\n", path);
+}
+
+struct listed {
+	char kind[32], cache[32];
+	uint64_t size, charged, covered, first;
+	int vmas, segments;
+};
+
+/* The object of the size that only ours has, and the segments below it. */
+static bool find_object(int fd, struct listed *listed)
+{
+	char path[64], line[256];
+	bool found = false;
+	FILE *file;
+
+	memset(listed, 0, sizeof(*listed));
+	objects_path(fd, path, sizeof(path));
+	file = fopen(path, "r");
+	igt_assert(file);
+	while (fgets(line, sizeof(line), file)) {
+		uint64_t at, address, length;
+
+		if (line[0] != ' ') {
+			if (found)
+				break;
+			igt_assert_eq(sscanf(line, "%31s size=%" SCNu64 " charged=%" SCNu64
+					     " cache=%31s refs=%*u handles=%*u vmas=%d",
+					     listed->kind, &listed->size, &listed->charged,
+					     listed->cache, &listed->vmas), 5);
+			found = listed->size == SIZE;
+		} else if (found) {
+			igt_assert_eq(sscanf(line, " %" SCNx64 ": %" SCNx64 " + %" SCNx64, &at,
+					     &address, &length), 3);
+			igt_assert_eq_u64(at, listed->covered);
+			if (!listed->segments++)
+				listed->first = address;
+			listed->covered += length;
+		}
+	}
+	fclose(file);
+	return found;
+}
+
+static const char *cache_name(uint32_t cache)
+{
+	switch (cache) {
+	case DRM_DGEM_CACHE_CACHED:
+		return "cached";
+	case DRM_DGEM_CACHE_WC:
+		return "wc";
+	default:
+		return "uncached";
+	}
+}
+
+static void test_objects(int fd, const struct dgem_kind *kind)
+{
+	uint32_t handle = dgem_create(fd, kind, SIZE), dst = dgem_create_contiguous(fd, DGEM_PAGE);
+	struct drm_dgem_query_engine engine;
+	struct drm_dgem_info info;
+	struct listed listed;
+	void *ptr;
+
+	igt_assert(find_object(fd, &listed));
+	dgem_info(fd, handle, &info);
+	igt_assert(!strcmp(listed.cache, cache_name(info.cache_granted)));
+	igt_assert(!strncmp(kind->name, listed.kind, strlen(kind->name)) ||
+		   kind->cache != DRM_DGEM_CACHE_DEFAULT);
+	igt_assert_eq_u64(listed.charged, SIZE);
+	igt_assert_eq(listed.vmas, 0);
+	igt_assert_eq(listed.segments, 0);
+
+	ptr = dgem_mmap(fd, handle, SIZE);
+	igt_assert(find_object(fd, &listed));
+	igt_assert_eq(listed.vmas, 1);
+	munmap(ptr, SIZE);
+
+	/* The CPU needs no DMA addresses. */
+	dgem_query_engine(fd, &engine);
+	dgem_copy(fd, handle, 0, dst, 0, 256);
+	igt_assert(find_object(fd, &listed));
+	dgem_info(fd, handle, &info);
+	igt_assert_eq(listed.segments, info.segments);
+	if (engine.type == DRM_DGEM_ENGINE_DMA) {
+		igt_assert_eq_u64(listed.covered, SIZE);
+		igt_assert_lte_u64(listed.first, engine.dma_mask);
+	}
+	gem_close(fd, handle);
+	gem_close(fd, dst);
+	igt_assert(!find_object(fd, &listed));
+}
+
+static void test_unprivileged(int fd)
+{
+	char path[64], text[16];
+	struct stat old;
+
+	objects_path(fd, path, sizeof(path));
+	igt_assert_eq(stat(DEBUGFS, &old), 0);
+	igt_assert_eq(chmod(DEBUGFS, 0755), 0);
+	igt_fork(child, 1) {
+		int file;
+
+		igt_drop_root();
+		file = open(path, O_RDONLY | O_CLOEXEC);
+		if (file >= 0)
+			igt_assert_eq(read(file, text, sizeof(text)), -1);
+		igt_assert(errno == EPERM || errno == EACCES);
+		close(file);
+	}
+	igt_waitchildren();
+	igt_assert_eq(chmod(DEBUGFS, old.st_mode & 07777), 0);
+}
+
+static const struct dgem_test tests[] = {
+	{ "unprivileged", "Nobody but root reads addresses.", test_unprivileged },
+};
+
+static const struct dgem_kind_test kind_tests[] = {
+	{ "objects", "An object is listed as it is.", test_objects },
+};
+
+int igt_main()
+{
+	int fd = -1;
+
+	igt_fixture()
+		fd = dgem_open();
+
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_MMAP);
+	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
+
+	igt_fixture()
+		close(fd);
+}
