@@ -141,6 +141,9 @@ static const struct {
 	{ "file_quota", "some", -EINVAL },
 	{ "file_quota", "4095", -EINVAL },
 	{ "file_quota", "18446744073709551616", -ERANGE },
+	{ "pool", "16M", -EINVAL },
+	{ "pool", "4097@16M", -EINVAL },
+	{ "pool", "4096@0xfffffffffffff000", -EINVAL },
 	{ "enabled", "\n", -EINVAL },
 	{ "enabled", "2", -EINVAL },
 	{ "enabled", "-1", -EINVAL },
@@ -162,6 +165,7 @@ static void test_bad_value(void)
 	dgem_instance_set(ONE, "dma_bits", "40");
 	dgem_instance_set(ONE, "quota", "0x100000");
 	dgem_instance_set(ONE, "file_quota", "4096");
+	dgem_instance_set(ONE, "pool", "16M@0x8000000");
 	for (int i = 0; i < ARRAY_SIZE(bad_values); i++) {
 		igt_assert_eq(__dgem_instance_set(ONE, bad_values[i].attr, bad_values[i].value),
 			      bad_values[i].err);
@@ -169,6 +173,7 @@ static void test_bad_value(void)
 		dgem_instance_expect(ONE, "dma_bits", "40");
 		dgem_instance_expect(ONE, "quota", "1048576");
 		dgem_instance_expect(ONE, "file_quota", "4096");
+		dgem_instance_expect(ONE, "pool", "16777216@0x8000000");
 		dgem_instance_expect(ONE, "enabled", "0");
 	}
 	dgem_instance_remove(ONE);
@@ -204,6 +209,7 @@ static void test_enabled_busy(void)
 		igt_assert_eq(__dgem_instance_set(ONE, "dma_bits", "32"), -EBUSY);
 		igt_assert_eq(__dgem_instance_set(ONE, "quota", "0"), -EBUSY);
 		igt_assert_eq(__dgem_instance_set(ONE, "file_quota", "0"), -EBUSY);
+		igt_assert_eq(__dgem_instance_set(ONE, "pool", "16M@16M"), -EBUSY);
 		dgem_instance_expect(ONE, "engine", "cpu");
 		dgem_instance_expect(ONE, "dma_bits", "0");
 		dgem_instance_expect(ONE, "quota", "65536");

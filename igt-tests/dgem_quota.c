@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -25,7 +26,7 @@
  * Description: Quotas of the instance and of a file, and the dmem cgroup, limit what is allocated.
  *
  * SUBTEST: file-%s
- * Description: A file gets what its quota allows for and no byte more; other files are not affected.
+ * Description: A file gets what its quota allows for, no byte more; others are not affected.
  *
  * SUBTEST: device-%s
  * Description: All files together get what the instance's quota allows for.
@@ -57,11 +58,14 @@
  * SUBTEST: dumb
  * Description: Dumb buffers count like all others.
  *
+ * SUBTEST: lazy
+ * Description: Memory that comes later is charged later; what is too much then is SIGBUS.
+ *
  * SUBTEST: race
  * Description: Processes that fill one quota together get exactly what it allows for.
  *
  * SUBTEST: cgroup
- * Description: The dmem cgroup limits contiguous memory and nothing else, and undoes what it refuses.
+ * Description: The dmem cgroup limits contiguous memory, nothing else; a refusal is undone.
  */
 
 IGT_TEST_DESCRIPTION("Quotas and cgroups limit what is allocated.");
@@ -192,7 +196,7 @@ static void test_sizes(int unused)
 		uint32_t handle;
 		uint64_t bad[] = { 0, 0, UINT64_MAX, 1ull << 63 };
 
-		if (kind->borrow)
+		if (kind->borrow || kind->flags & DRM_DGEM_CREATE_LAZY)
 			continue;
 		dgem_query_device(fd, &device);
 		refuse(fd, kind, device.max_size);
@@ -298,6 +302,44 @@ static void test_dumb(int unused)
 	close(fd);
 }
 
+static void test_lazy(int unused)
+{
+	static const struct dgem_kind lazy = {
+		.name = "lazy",
+		.kind = DRM_DGEM_KIND_PAGES,
+		.flags = DRM_DGEM_CREATE_LAZY,
+	};
+	const uint64_t size = 2 * DEVICE_QUOTA;
+	int fd = dgem_open();
+	uint32_t handle = dgem_create(fd, &lazy, size);
+	uint8_t *ptr = dgem_mmap(fd, handle, size);
+	struct drm_dgem_query_stats stats;
+	uint64_t touched;
+
+	assert_charged(fd, 0, 0);
+	for (touched = 0; touched < size; touched += DGEM_PAGE) {
+		int sig = dgem_touch(ptr + touched, true);
+
+		dgem_query_stats(fd, &stats);
+		igt_assert_lte_u64(stats.file_bytes, FILE_QUOTA);
+		if (sig) {
+			igt_assert_eq(sig, SIGBUS);
+			break;
+		}
+		igt_assert_lte_u64(touched + DGEM_PAGE, stats.file_bytes);
+	}
+	igt_assert_eq_u64(touched, FILE_QUOTA);
+	refuse(fd, &dgem_kinds[0], 1);
+	/* What is there stays. */
+	igt_assert_eq(dgem_touch(ptr, true), 0);
+	igt_assert_eq(dgem_touch(ptr + FILE_QUOTA - 1, true), 0);
+	gem_close(fd, handle);
+	assert_charged(fd, FILE_QUOTA, FILE_QUOTA);
+	munmap(ptr, size);
+	assert_charged(fd, 0, 0);
+	close(fd);
+}
+
 static void test_race(int unused)
 {
 	const uint64_t size = 64 * DGEM_PAGE;
@@ -399,6 +441,7 @@ static const struct dgem_test tests[] = {
 	{ "job-keeps-charge", "A job keeps the charge.", test_job_keeps_charge },
 	{ "other-handles", "Who made an object is charged for it.", test_other_handles },
 	{ "dumb", "Dumb buffers count like all others.", test_dumb },
+	{ "lazy", "Memory that comes later is charged later.", test_lazy },
 	{ "race", "Processes get exactly what the quota allows for.", test_race },
 	{ "cgroup", "The dmem cgroup limits contiguous memory.", test_cgroup },
 };
@@ -411,6 +454,7 @@ static const struct dgem_kind_test kind_tests[] = {
 int igt_main()
 {
 	uint64_t old_file = 0, old_device = 0;
+	const struct dgem_kind *kind;
 	struct drm_dgem_query_device device;
 	int fd = -1;
 
@@ -426,7 +470,19 @@ int igt_main()
 		fd = dgem_open();
 	}
 
-	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_MMAP);
+	/* Lazy objects are charged as they get memory: see below. */
+	for_each_dgem_kind(kind, DRM_DGEM_CAP_MMAP) {
+		for (int i = 0; i < ARRAY_SIZE(kind_tests); i++) {
+			if (kind->flags & DRM_DGEM_CREATE_LAZY)
+				continue;
+			igt_describe(kind_tests[i].describe);
+			igt_subtest_f("%s-%s", kind_tests[i].name, kind->name) {
+				dgem_require_kind(fd, kind);
+				kind_tests[i].test(fd, kind);
+				assert_charged(fd, 0, 0);
+			}
+		}
+	}
 	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture() {

@@ -409,9 +409,12 @@ static int copy(struct dgem_device *dev, const struct request *request,
 		ret = new_memory(dev, result.out_size, request->dst_kind, request->dst_cache,
 				 &dst);
 	if (ret) {
+		status = failed(ret, "cannot allocate objects of %" PRIu64 " and %" PRIu64
+				" bytes", content->size, result.out_size);
+		explain_shortage(dev, src.bo ? request->dst_kind : request->src_kind,
+				 src.bo ? result.out_size : content->size, ret);
 		del_memory(&src);
-		return failed(ret, "cannot allocate objects of %" PRIu64 " and %" PRIu64 " bytes",
-			      content->size, result.out_size);
+		return status;
 	}
 	status = fill_source(&src, content);
 	if (!status)

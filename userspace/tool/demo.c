@@ -106,8 +106,10 @@ static int allocate(struct demo *demo, uint64_t size, struct dgem_bo **bo)
 {
 	int ret = dgem_bo_new(demo->dev, size, DGEM_KIND_CONTIGUOUS, DGEM_CACHE_DEFAULT, bo);
 
-	if (ret)
+	if (ret) {
 		failed(ret, "cannot allocate %" PRIu64 " contiguous bytes", size);
+		explain_shortage(demo->dev, DGEM_KIND_CONTIGUOUS, size, ret);
+	}
 	return ret;
 }
 

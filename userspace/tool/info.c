@@ -59,6 +59,7 @@ static void print_json(struct json *json, const char *path, const struct report 
 	json_u64(json, "max_ops", device->max_ops);
 	json_u64(json, "quota", device->quota);
 	json_u64(json, "file_quota", device->file_quota);
+	json_u64(json, "pool", device->pool);
 
 	json_open_object(json, "engine");
 	json_string(json, "type", engine_type_name(engine->type));
@@ -77,6 +78,8 @@ static void print_json(struct json *json, const char *path, const struct report 
 	json_u64(json, "jobs_failed", stats->jobs_failed);
 	json_u64(json, "bytes_dma", stats->bytes_dma);
 	json_u64(json, "bytes_cpu", stats->bytes_cpu);
+	json_u64(json, "file_bytes", stats->file_bytes);
+	json_u64(json, "pool_free", stats->pool_free);
 	json_close(json);
 	json_close(json);
 }
@@ -104,6 +107,9 @@ static void print_text(const char *path, const struct report *report)
 	if (device->file_quota)
 		printf("            %" PRIu64 " bytes for the objects of one client\n",
 		       device->file_quota);
+	if (device->pool)
+		printf("            %" PRIu64 " bytes of reserved memory, %" PRIu64 " of them free\n",
+		       device->pool, stats->pool_free);
 	printf("  now       %" PRIu64 " objects, %" PRIu64 " bytes, %" PRIu64 " mappings\n",
 	       stats->objects, stats->bytes, stats->vmas);
 	printf("  so far    %" PRIu64 " jobs, %" PRIu64 " failed; bytes by DMA %" PRIu64

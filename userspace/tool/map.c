@@ -135,8 +135,11 @@ static int source_object(struct source *source, const struct request *request)
 	if (open_device(request->device, &source->dev))
 		return STATUS_FAILED;
 	ret = dgem_bo_new(source->dev, size, kind, cache, &source->bo);
-	if (ret)
-		return failed(ret, "cannot allocate \"%s\"", request->object);
+	if (ret) {
+		failed(ret, "cannot allocate \"%s\"", request->object);
+		explain_shortage(source->dev, kind, size, ret);
+		return STATUS_FAILED;
+	}
 	ret = dgem_bo_dmabuf(source->bo, DGEM_READ | DGEM_WRITE);
 	if (ret < 0)
 		return failed(ret, "cannot export the object");

@@ -152,6 +152,30 @@ static ssize_t dgem_configfs_file_quota_store(struct config_item *item, const ch
 	return ret ?: count;
 }
 
+static ssize_t dgem_configfs_pool_show(struct config_item *item, char *page)
+{
+	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
+	ssize_t len = 0;
+
+	mutex_lock(&inst->lock);
+	if (inst->config.pool_size)
+		len = sysfs_emit(page, "%llu@%#llx\n", inst->config.pool_size,
+				 inst->config.pool_start);
+	mutex_unlock(&inst->lock);
+	return len;
+}
+
+static ssize_t dgem_configfs_pool_store(struct config_item *item, const char *page, size_t count)
+{
+	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
+	int ret;
+
+	mutex_lock(&inst->lock);
+	ret = inst->pdev ? -EBUSY : dgem_config_set_pool(&inst->config, page);
+	mutex_unlock(&inst->lock);
+	return ret ?: count;
+}
+
 static ssize_t dgem_configfs_device_show(struct config_item *item, char *page)
 {
 	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
@@ -218,6 +242,7 @@ CONFIGFS_ATTR(dgem_configfs_, engine);
 CONFIGFS_ATTR(dgem_configfs_, dma_bits);
 CONFIGFS_ATTR(dgem_configfs_, quota);
 CONFIGFS_ATTR(dgem_configfs_, file_quota);
+CONFIGFS_ATTR(dgem_configfs_, pool);
 CONFIGFS_ATTR_RO(dgem_configfs_, device);
 CONFIGFS_ATTR(dgem_configfs_, enabled);
 
@@ -226,6 +251,7 @@ static struct configfs_attribute *dgem_configfs_attrs[] = {
 	&dgem_configfs_attr_dma_bits,
 	&dgem_configfs_attr_quota,
 	&dgem_configfs_attr_file_quota,
+	&dgem_configfs_attr_pool,
 	&dgem_configfs_attr_device,
 	&dgem_configfs_attr_enabled,
 	NULL,
