@@ -48,10 +48,7 @@ NEEDS = {
         "sparse": "sparse", "spatch": "coccinelle", "cppcheck": "cppcheck",
         "clang-19": "clang-19", "ld.lld-19": "lld-19", "llvm-ar-19": "llvm-19",
         "clang-tidy-19": "clang-tidy-19", "yamllint": "yamllint", "dtc": "device-tree-compiler",
-        "/usr/lib/python3/dist-packages/jsonschema": "python3-jsonschema",
-        "/usr/lib/python3/dist-packages/ruamel*": "python3-ruamel.yaml",
-        "/usr/lib/python3/dist-packages/rfc3987.py": "python3-rfc3987",
-        "/usr/lib/python3/dist-packages/libfdt.py": "python3-libfdt",
+        "dt-validate": "dt-schema",
     },
 }
 
