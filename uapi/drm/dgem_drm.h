@@ -235,6 +235,15 @@ struct drm_dgem_query_stats {
 };
 
 /**
+ * DRM_DGEM_CREATE_PREFAULT - map the object as a whole when mmap() is called
+ *
+ * Nobody who touches such a mapping, of the node or of the dma-buf, waits for a page fault. It is
+ * made of single pages: mmap() takes longer than the faults of huge pages would altogether. Not for
+ * memory that can be purged.
+ */
+#define DRM_DGEM_CREATE_PREFAULT	0x1
+
+/**
  * DRM_DGEM_CREATE_LAZY - PAGES: memory comes in blocks of up to 2 MiB, when it is first touched
  * through a mapping or when a SUBMIT works on it; exporting the object brings all of it. It counts
  * against quotas from then on: a page fault that finds no memory, or no quota for it, is a SIGBUS.

@@ -75,7 +75,11 @@ struct dgem_mem_ops {
 		      enum dma_data_direction dir);
 	/** @reaches: 0, or the error that keeps @dev from the memory; optional */
 	int (*reaches)(struct dgem_object *obj, struct device *dev);
-	/** @pfn: page frame of page @page of the object and, in @run, how many follow on */
+	/**
+	 * @pfn: page frame of page @page of the object and, in @run, how many pages from there on
+	 * are contiguous; 0 if there is none. Called under the lock of a page table: it neither
+	 * sleeps nor allocates.
+	 */
 	unsigned long (*pfn)(struct dgem_object *obj, u64 page, u64 *run);
 	/**
 	 * @at: kernel address of page @page and, in @run, how many follow on, for memory that has

@@ -90,6 +90,7 @@ const struct dgem_mem_ops dgem_mem_coherent = {
 	.kind = DRM_DGEM_KIND_COHERENT,
 	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
 	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_WC),
+	.flags = DRM_DGEM_CREATE_PREFAULT,
 	.region = DGEM_REGION_CONTIGUOUS,
 	.alloc = dgem_coherent_alloc,
 	.free = dgem_coherent_free,

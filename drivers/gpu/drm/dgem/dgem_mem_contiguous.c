@@ -66,6 +66,7 @@ const struct dgem_mem_ops dgem_mem_contiguous = {
 	.kind = DRM_DGEM_KIND_CONTIGUOUS,
 	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
 	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_CACHED),
+	.flags = DRM_DGEM_CREATE_PREFAULT,
 	.region = DGEM_REGION_CONTIGUOUS,
 	.alloc = dgem_contiguous_alloc,
 	.free = dgem_contiguous_free,

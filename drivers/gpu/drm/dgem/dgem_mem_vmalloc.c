@@ -119,6 +119,7 @@ const struct dgem_mem_ops dgem_mem_vmalloc = {
 	.kind = DRM_DGEM_KIND_VMALLOC,
 	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
 	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_CACHED),
+	.flags = DRM_DGEM_CREATE_PREFAULT,
 	.own_map = true,
 	.alloc = dgem_vmalloc_alloc,
 	.free = dgem_vmalloc_free,

@@ -5,8 +5,10 @@
 
 #include <linux/align.h>
 #include <linux/iosys-map.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 
 #include <drm/dgem_drm.h>
@@ -28,7 +30,15 @@
  * allocated already, so this file has fault handlers of its own:
  *
  * - Kinds that name a page frame are mapped by faults: a PMD where address and memory allow it,
- *   else a batch of PTEs. The other kinds are mapped at once.
+ *   else a batch of PTEs. The other kinds are mapped at once, and so are objects made with
+ *   DRM_DGEM_CREATE_PREFAULT, page by page: a PMD can only be put in by a fault.
+ * - A batch is all that the page table of the address can show of the object, and filled in by one
+ *   walk to that table: what a fault costs besides is shared by up to 512 pages, and the more so
+ *   the larger the object. Neighbours that are mapped already stay as they are.
+ * - Whether a PMD fits is a matter of the area and the memory alone, which don't change under a
+ *   fault. Where one fits nothing else is ever put into an empty place, whichever handler is asked
+ *   (a process that has huge pages switched off is asked by the ordinary one): so two faults never
+ *   disagree about it, and no walk meets a PMD of the other.
  * - A page is found by its place in the object: &vm_fault.pgoff less the fake offset at which DRM
  *   maps the object. That stays right after a part was unmapped, split off or moved.
  * - Mappings are VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP: they can't grow, nobody takes references
@@ -41,10 +51,30 @@
  */
 
 /*
- * The pages that a fault brings in together: 64 KiB of 4 KiB pages, the kernel's own default for
- * fault-around.
+ * Cached memory is mapped as the area says, and an entry of a page table is only written to memory:
+ * a module can do that itself. For other memory, and on other architectures, vmf_insert_pfn() knows
+ * what has to be done, page by page. That is dearer, so fewer of them: 64 KiB of 4 KiB pages, the
+ * kernel's own default for fault-around.
  */
-#define DGEM_FAULT_PAGES	16
+#define DGEM_FILL_PTES		IS_ENABLED(CONFIG_X86)
+#define DGEM_FILL_PAGES		PTRS_PER_PTE
+#define DGEM_INSERT_PAGES	16
+
+/**
+ * struct dgem_fill - what a page table is to show
+ */
+struct dgem_fill {
+	/** @obj: the object */
+	struct dgem_object *obj;
+	/** @vma: the area */
+	struct vm_area_struct *vma;
+	/** @batch: the pages; all of them are in one page table */
+	struct dgem_batch batch;
+	/** @asked: which of them somebody waits for */
+	unsigned int asked;
+	/** @found: it is there */
+	bool found;
+};
 
 static u64 dgem_vma_page(const struct drm_gem_object *gem, const struct vm_area_struct *vma)
 {
@@ -62,6 +92,121 @@ static struct dgem_view dgem_vma_view(const struct drm_gem_object *gem,
 	};
 }
 
+/* called once, for the first page of the batch; the table's lock is held */
+static int dgem_fill_ptes(pte_t *pte, unsigned long addr, void *data)
+{
+	struct dgem_fill *fill = data;
+	pgprot_t prot = fill->vma->vm_page_prot;
+	unsigned int i = 0, end;
+	unsigned long pfn;
+	u64 run;
+
+	do {
+		pfn = fill->obj->ops->pfn(fill->obj, fill->batch.page + i, &run);
+		if (!run) {
+			i++;
+			continue;
+		}
+		end = min_t(u64, i + run, fill->batch.count);
+		fill->found |= fill->asked - i < end - i;
+		for (; i < end; i++, pfn++) {
+			if (pte_none(ptep_get(&pte[i])))
+				set_pte_at(fill->vma->vm_mm, addr + i * PAGE_SIZE, &pte[i],
+					   pte_mkspecial(pfn_pte(pfn, prot)));
+		}
+	} while (i < fill->batch.count);
+	return 0;
+}
+
+static vm_fault_t dgem_fill_table(struct dgem_fill *fill)
+{
+	struct mm_struct *mm = fill->vma->vm_mm;
+
+	/* no more than the first entry is asked for: it leads to the others of its table */
+	if (apply_to_page_range(mm, fill->batch.addr, PAGE_SIZE, dgem_fill_ptes, fill))
+		return VM_FAULT_OOM;
+	return fill->found ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
+}
+
+static vm_fault_t dgem_insert_page(const struct dgem_fill *fill, unsigned int i)
+{
+	unsigned long pfn;
+	u64 run;
+
+	pfn = fill->obj->ops->pfn(fill->obj, fill->batch.page + i, &run);
+	if (!run)
+		return VM_FAULT_SIGBUS;
+	return vmf_insert_pfn(fill->vma, fill->batch.addr + i * PAGE_SIZE, pfn);
+}
+
+/* the page asked for decides; its neighbours come along as far as they can */
+static vm_fault_t dgem_insert_pages(const struct dgem_fill *fill)
+{
+	vm_fault_t ret = dgem_insert_page(fill, fill->asked);
+	unsigned int i;
+
+	for (i = 0; i < fill->batch.count && !(ret & VM_FAULT_ERROR); i++)
+		if (i != fill->asked && dgem_insert_page(fill, i) & VM_FAULT_OOM)
+			break;
+	return ret;
+}
+
+static vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *obj)
+{
+	bool ptes = DGEM_FILL_PTES && obj->cache_granted == DRM_DGEM_CACHE_CACHED;
+	unsigned int pages = ptes ? DGEM_FILL_PAGES : DGEM_INSERT_PAGES;
+	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
+	struct dgem_fill fill;
+
+	if (!obj->ops->pfn || !dgem_view_batch(&view, vmf->address, pages, &fill.batch))
+		return VM_FAULT_SIGBUS;
+	fill.obj = obj;
+	fill.vma = vmf->vma;
+	fill.asked = (vmf->address - fill.batch.addr) >> PAGE_SHIFT;
+	fill.found = false;
+	return ptes ? dgem_fill_table(&fill) : dgem_insert_pages(&fill);
+}
+
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj)
+{
+	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
+	unsigned long addr = vmf->address & PAGE_MASK, pfn;
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	struct dgem_batch batch;
+	u64 page, run;
+
+	/* a page table stays one */
+	if (!pmd_none(pmd) && !pmd_leaf(pmd))
+		return VM_FAULT_FALLBACK;
+	if (!obj->ops->pfn || !dgem_view_page(&view, addr, &page))
+		return VM_FAULT_FALLBACK;
+	pfn = obj->ops->pfn(obj, page, &run);
+	if (!run || !dgem_view_pmd(&view, addr, pfn, PMD_SHIFT, &batch))
+		return VM_FAULT_FALLBACK;
+
+	pfn = obj->ops->pfn(obj, batch.page, &run);
+	if (run < batch.count)
+		return VM_FAULT_FALLBACK;
+	return vmf_insert_pfn_pmd(vmf, pfn, vmf->flags & FAULT_FLAG_WRITE);
+}
+#else
+static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj)
+{
+	return VM_FAULT_FALLBACK;
+}
+#endif
+
+/* the page asked for is there if this succeeds, and stays under the reservation lock */
+static bool dgem_fault_populate(struct vm_fault *vmf, struct dgem_object *obj)
+{
+	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
+	u64 page;
+
+	return dgem_view_page(&view, vmf->address & PAGE_MASK, &page) &&
+	       !dgem_sparse_populate(obj, page, 1);
+}
+
 /*
  * Called before and after a fault does anything. The page asked for is there in between, and stays:
  * for objects whose pages come and go, that takes the reservation lock. Memory that can't be had is
@@ -69,17 +214,13 @@ static struct dgem_view dgem_vma_view(const struct drm_gem_object *gem,
  */
 static vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_object *obj, int *idx)
 {
-	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
-	u64 page;
-
 	if (!drm_dev_enter(obj->base.dev, idx))
 		return VM_FAULT_SIGBUS;
 	if (!dgem_gem_changes(obj))
 		return 0;
 
 	dma_resv_lock(obj->base.resv, NULL);
-	if (!obj->sparse || (dgem_view_page(&view, vmf->address & PAGE_MASK, &page) &&
-			     !dgem_sparse_populate(obj, page, 1)))
+	if (!obj->sparse || dgem_fault_populate(vmf, obj))
 		return 0;
 	dma_resv_unlock(obj->base.resv);
 	drm_dev_exit(*idx);
@@ -93,41 +234,6 @@ static void dgem_fault_end(struct dgem_object *obj, int idx)
 	drm_dev_exit(idx);
 }
 
-static vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *obj)
-{
-	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
-	unsigned long addr = vmf->address & PAGE_MASK, pfn;
-	struct dgem_batch batch;
-	vm_fault_t ret;
-	unsigned int i;
-	u64 page, run;
-
-	if (!obj->ops->pfn || !dgem_view_page(&view, addr, &page) ||
-	    !dgem_view_batch(&view, addr, DGEM_FAULT_PAGES, &batch))
-		return VM_FAULT_SIGBUS;
-
-	/* the page asked for decides; its neighbours come along as far as they can */
-	pfn = obj->ops->pfn(obj, page, &run);
-	if (!run)
-		return VM_FAULT_SIGBUS;
-	ret = vmf_insert_pfn(vmf->vma, addr, pfn);
-	if (ret & VM_FAULT_ERROR)
-		return ret;
-
-	for (i = 0; i < batch.count; i++) {
-		unsigned long near = batch.addr + i * PAGE_SIZE;
-
-		if (near == addr)
-			continue;
-		pfn = obj->ops->pfn(obj, batch.page + i, &run);
-		if (!run)
-			continue;
-		if (vmf_insert_pfn(vmf->vma, near, pfn) & VM_FAULT_ERROR)
-			break;
-	}
-	return ret;
-}
-
 static vm_fault_t dgem_fault(struct vm_fault *vmf)
 {
 	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
@@ -137,31 +243,16 @@ static vm_fault_t dgem_fault(struct vm_fault *vmf)
 	ret = dgem_fault_begin(vmf, obj, &idx);
 	if (ret)
 		return ret;
-	ret = dgem_insert_batch(vmf, obj);
+	ret = VM_FAULT_FALLBACK;
+	if (obj->base.size >= PMD_SIZE)
+		ret = dgem_insert_pmd(vmf, obj);
+	if (ret & VM_FAULT_FALLBACK)
+		ret = dgem_insert_batch(vmf, obj);
 	dgem_fault_end(obj, idx);
 	return ret;
 }
 
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
-static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj)
-{
-	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
-	struct dgem_batch batch;
-	unsigned long pfn;
-	u64 page, run;
-
-	if (!obj->ops->pfn || !dgem_view_page(&view, vmf->address & PAGE_MASK, &page))
-		return VM_FAULT_FALLBACK;
-	pfn = obj->ops->pfn(obj, page, &run);
-	if (!run || !dgem_view_pmd(&view, vmf->address & PAGE_MASK, pfn, PMD_SHIFT, &batch))
-		return VM_FAULT_FALLBACK;
-
-	pfn = obj->ops->pfn(obj, batch.page, &run);
-	if (run < batch.count)
-		return VM_FAULT_FALLBACK;
-	return vmf_insert_pfn_pmd(vmf, pfn, vmf->flags & FAULT_FLAG_WRITE);
-}
-
 static vm_fault_t dgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
@@ -244,6 +335,29 @@ const struct vm_operations_struct dgem_vm_ops = {
 	.access = dgem_vm_access,
 };
 
+/*
+ * All pages now. Not for objects whose pages come and go: the area is not yet where zapping would
+ * find it.
+ */
+static int dgem_map_now(struct dgem_object *obj, struct vm_area_struct *vma)
+{
+	u64 page = dgem_vma_page(&obj->base, vma), run;
+	unsigned long addr = vma->vm_start;
+	int ret = 0;
+
+	while (!ret && addr < vma->vm_end) {
+		unsigned long pfn = obj->ops->pfn(obj, page, &run);
+		u64 pages = clamp_t(u64, run, 1, (vma->vm_end - addr) >> PAGE_SHIFT);
+
+		if (run)
+			ret = remap_pfn_range(vma, addr, pfn, pages << PAGE_SHIFT,
+					      vma->vm_page_prot);
+		addr += pages << PAGE_SHIFT;
+		page += pages;
+	}
+	return ret;
+}
+
 static int dgem_map_area(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
 	struct dgem_object *obj = to_dgem_object(gem);
@@ -264,6 +378,10 @@ static int dgem_map_area(struct drm_gem_object *gem, struct vm_area_struct *vma)
 		}
 		/* and zapping needs the fake offset again */
 		vma->vm_pgoff = fake;
+	} else if (obj->flags & DRM_DGEM_CREATE_PREFAULT) {
+		ret = dgem_map_now(obj, vma);
+		if (ret)
+			return ret;
 	}
 
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
