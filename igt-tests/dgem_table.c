@@ -14,18 +14,18 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "contiguous",
 		.kind = DRM_DGEM_KIND_CONTIGUOUS,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_PREFAULT,
 	}, {
 		.name = "coherent",
 		.kind = DRM_DGEM_KIND_COHERENT,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_PREFAULT,
 	}, {
 		.name = "wc",
 		.kind = DRM_DGEM_KIND_COHERENT,
 		.cache = DRM_DGEM_CACHE_WC,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_PREFAULT,
 	}, {
 		.name = "pages",
 		.kind = DRM_DGEM_KIND_PAGES,
@@ -39,6 +39,7 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "vmalloc",
 		.kind = DRM_DGEM_KIND_VMALLOC,
 		.caps = DGEM_CAPS_ALL,
+		.traits = DGEM_KIND_PREFAULT,
 	}, {
 		.name = "reserved",
 		.kind = DRM_DGEM_KIND_RESERVED,

@@ -16,6 +16,8 @@
 #define DGEM_KIND_POOL		0x1
 /* Objects are physically contiguous: one segment for an engine that takes long ones. */
 #define DGEM_KIND_ONE_SEGMENT	0x2
+/* Objects can be mapped as a whole by mmap(): their pages never come and go. */
+#define DGEM_KIND_PREFAULT	0x4
 
 /* What every kind but the borrowed ones can do. */
 #define DGEM_CAPS_ALL	(DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT | DRM_DGEM_CAP_WRITE)
