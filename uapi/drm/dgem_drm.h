@@ -494,7 +494,9 @@ struct drm_dgem_syncobj {
  * no fence yet), -E2BIG (an element longer than this kernel knows, with bytes set there), -ENOENT
  * (an object or syncobj), -EACCES (writing an object that cannot be written), -EOPNOTSUPP (an
  * object that the engine cannot reach), -ENXIO (a range of an object that was purged), -ENOSPC (a
- * quota does not allow for the memory of a lazy object), -ENOMEM, -ENODEV, -ERESTARTSYS.
+ * quota does not allow for the memory of a lazy object), -ENOMEM, -ENODEV, -ERESTARTSYS. An import
+ * is attached to the engine and mapped for it by the first job that uses it: what its exporter says
+ * against that is an error of that SUBMIT.
  */
 struct drm_dgem_submit {
 	/**

@@ -108,6 +108,19 @@ static struct dgem_engine_dma *to_dgem_engine_dma(struct dgem_engine *engine)
 	return container_of(engine, struct dgem_engine_dma, base);
 }
 
+static int dgem_dma_prepare(struct dgem_engine *engine, struct dgem_engine_job *job)
+{
+	u32 i;
+
+	for (i = 0; i < job->ref_count; i++) {
+		int ret = dgem_gem_attach_engine(job->refs[i].obj);
+
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 /* the engine sees an object as a whole, or what the operation needs of a sparse one */
 static int dgem_dma_reach_rect(struct dgem_object *obj, struct dgem_rect *rect,
 			       struct sg_table **table)
@@ -458,6 +471,7 @@ static void dgem_dma_free(struct dgem_engine *engine)
 
 static const struct dgem_engine_ops dgem_engine_dma_ops = {
 	.type = DRM_DGEM_ENGINE_DMA,
+	.prepare = dgem_dma_prepare,
 	.reach = dgem_dma_reach,
 	.unprepare = dgem_dma_unprepare,
 	.run = dgem_dma_run,

@@ -4,7 +4,6 @@
  */
 
 #include <linux/bits.h>
-#include <linux/dma-buf.h>
 #include <linux/iosys-map.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -292,14 +291,8 @@ static void dgem_gem_unmap_engine(struct dgem_object *obj)
 		obj->engine_map = NULL;
 	}
 	dgem_sparse_unmap(obj, 0, obj->base.size >> PAGE_SHIFT);
-	if (obj->sgt) {
-		struct dma_buf_attachment *attach = obj->base.import_attach;
-
-		dma_buf_unmap_attachment_unlocked(attach, obj->sgt, DMA_BIDIRECTIONAL);
-		obj->sgt = NULL;
-		dma_buf_detach(obj->dmabuf, attach);
-		obj->base.import_attach = NULL;
-	}
+	if (obj->ops->unmap_engine)
+		obj->ops->unmap_engine(obj);
 }
 
 /**
@@ -380,10 +373,25 @@ void dgem_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map)
 }
 
 /**
- * dgem_gem_map_engine - let the engine reach an object
- * @obj: the object, its reservation lock held
+ * dgem_gem_attach_engine - what has to come before dgem_gem_map_engine()
+ * @obj: the object, its reservation lock not held
  *
- * The mapping stays until the object or the engine goes away. Imports came with theirs.
+ * Memory that is somebody else's to map is mapped here.
+ *
+ * Return: 0, -EINTR, or what the exporter of an import said.
+ */
+int dgem_gem_attach_engine(struct dgem_object *obj)
+{
+	struct dgem_engine *engine = to_dgem_device(obj->base.dev)->engine;
+
+	return obj->ops->map_engine ? obj->ops->map_engine(obj, engine) : 0;
+}
+
+/**
+ * dgem_gem_map_engine - let the engine reach an object
+ * @obj: the object after dgem_gem_attach_engine(), its reservation lock held
+ *
+ * The mapping stays until the object or the engine goes away.
  *
  * Return: 0, or what the DMA API said.
  */
@@ -426,8 +434,6 @@ void dgem_gem_drop_engine(struct dgem_device *ddev)
 {
 	struct dgem_object *obj;
 
-	/* a late export may be looking at an import's attachment under DRM's lock */
-	mutex_lock(&ddev->drm.object_name_lock);
 	mutex_lock(&ddev->objects_lock);
 	list_for_each_entry(obj, &ddev->objects, node) {
 		/* what the engine wrote outlives it, in a bounced mapping too */
@@ -436,5 +442,4 @@ void dgem_gem_drop_engine(struct dgem_device *ddev)
 		dgem_gem_unmap_engine(obj);
 	}
 	mutex_unlock(&ddev->objects_lock);
-	mutex_unlock(&ddev->drm.object_name_lock);
 }

@@ -18,6 +18,7 @@ struct dgem_device;
 struct dgem_mapping;
 struct dgem_mem_ops;
 struct dma_buf;
+struct dma_buf_attachment;
 struct dmem_cgroup_pool_state;
 struct drm_dgem_create;
 struct iosys_map;
@@ -68,7 +69,12 @@ struct dgem_object {
 
 	/** @dmabuf: the dma-buf imported, with a reference, or NULL */
 	struct dma_buf *dmabuf;
-	/** @sgt: the import's table, mapped for the engine; dropped as @engine_map is */
+	/**
+	 * @attach: the engine's device at @dmabuf, with @sgt mapped for it, or NULL; made and
+	 * dropped as @engine_map is
+	 */
+	struct dma_buf_attachment *attach;
+	/** @sgt: the import's table */
 	struct sg_table *sgt;
 
 	/**
@@ -119,6 +125,7 @@ enum drm_gem_object_status dgem_gem_status(struct drm_gem_object *gem);
 size_t dgem_gem_rss(struct drm_gem_object *gem);
 int dgem_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map);
 void dgem_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map);
+int dgem_gem_attach_engine(struct dgem_object *obj);
 int dgem_gem_map_engine(struct dgem_object *obj);
 struct sg_table *dgem_gem_engine_sgt(const struct dgem_object *obj);
 void dgem_gem_drop_engine(struct dgem_device *ddev);

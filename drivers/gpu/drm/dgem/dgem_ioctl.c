@@ -235,6 +235,29 @@ int dgem_dumb_create(struct drm_file *file, struct drm_device *drm,
 	return 0;
 }
 
+/**
+ * dgem_dumb_map_offset - DRM_IOCTL_MODE_MAP_DUMB, &drm_driver.dumb_map_offset
+ * @file: the caller
+ * @drm: the instance
+ * @handle: the object
+ * @offset: set to what mmap() wants
+ *
+ * DRM knows imports by an attachment, which ours don't always have.
+ *
+ * Return: 0, -ENOENT, or -EINVAL for an import, as with all drivers.
+ */
+int dgem_dumb_map_offset(struct drm_file *file, struct drm_device *drm, u32 handle, u64 *offset)
+{
+	struct drm_gem_object *gem = drm_gem_object_lookup(file, handle);
+	bool import;
+
+	if (!gem)
+		return -ENOENT;
+	import = to_dgem_object(gem)->dmabuf;
+	drm_gem_object_put(gem);
+	return import ? -EINVAL : drm_gem_dumb_map_offset(file, drm, handle, offset);
+}
+
 static u32 dgem_segments(struct dgem_object *obj)
 {
 	struct sg_table *sgt;

@@ -5,6 +5,8 @@
 #ifndef _DGEM_IOCTL_H_
 #define _DGEM_IOCTL_H_
 
+#include <linux/types.h>
+
 struct drm_device;
 struct drm_file;
 struct drm_mode_create_dumb;
@@ -25,5 +27,6 @@ int dgem_ioctl_purge(struct drm_device *drm, void *data, struct drm_file *file);
 int dgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file);
 int dgem_dumb_create(struct drm_file *file, struct drm_device *drm,
 		     struct drm_mode_create_dumb *args);
+int dgem_dumb_map_offset(struct drm_file *file, struct drm_device *drm, u32 handle, u64 *offset);
 
 #endif

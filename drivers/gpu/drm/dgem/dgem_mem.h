@@ -12,6 +12,7 @@
 
 struct device;
 struct dgem_device;
+struct dgem_engine;
 struct dgem_object;
 struct drm_dgem_create;
 struct iosys_map;
@@ -73,6 +74,14 @@ struct dgem_mem_ops {
 	/** @unmap: undo @map */
 	void (*unmap)(struct dgem_object *obj, struct device *dev, struct sg_table *sgt,
 		      enum dma_data_direction dir);
+	/**
+	 * @map_engine: for memory that is somebody else's to map: have &dgem_object.sgt mapped for
+	 * the engine if it is not. No lock is held. @unmap_engine undoes it, if it was done. Both
+	 * or none; NULL: by @get_sgt and @map.
+	 */
+	int (*map_engine)(struct dgem_object *obj, struct dgem_engine *engine);
+	/** @unmap_engine: undo @map_engine; nobody else looks at the mapping any more */
+	void (*unmap_engine)(struct dgem_object *obj);
 	/** @reaches: 0, or the error that keeps @dev from the memory; optional */
 	int (*reaches)(struct dgem_object *obj, struct device *dev);
 	/**

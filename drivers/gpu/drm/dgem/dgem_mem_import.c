@@ -9,21 +9,88 @@
 #include <drm/dgem_drm.h>
 
 #include "compat/dgem_compat.h"
+#include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_mem.h"
+#include "dgem_range.h"
 
 /**
  * DOC: imported memory
  *
  * Another driver's dma-buf is known by its DMA addresses for our engine alone, as the exporter
- * mapped it; we never look at its pages. Whatever the CPU does with it, it does through the
- * exporter: mmap, vmap and the access windows, which cover the whole buffer since exporters know
- * nothing smaller. The exporter says how it is cached, and its reservation object is the object's.
+ * mapped it; we never look at its pages. The engine's device is attached and the buffer mapped for
+ * it with the first job that wants it: exporters make and map a table of all pages then, which
+ * nobody needs who has another do the work (the cpu engine copies through the exporter's kernel
+ * mapping). DRM's helper does both at import, so it is not used. The attachment is a static one:
+ * from the first job on the memory stays where it is.
+ *
+ * Whatever the CPU does with it, it does through the exporter: mmap, vmap and the access windows,
+ * which cover the whole buffer since exporters know nothing smaller. The exporter says how it is
+ * cached, and its reservation object is the object's.
  */
 
 static void dgem_import_free(struct dgem_object *obj)
 {
 	dma_buf_put(obj->dmabuf);
+}
+
+static enum dma_data_direction dgem_import_dir(const struct dgem_object *obj)
+{
+	return obj->readonly ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL;
+}
+
+static int dgem_import_map_locked(struct dgem_object *obj, struct dma_buf_attachment *attach,
+				  u32 align)
+{
+	struct sg_table *sgt = dma_buf_map_attachment(attach, dgem_import_dir(obj));
+	int ret;
+
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+	ret = dgem_sgt_check(sgt, obj->base.size, align);
+	if (ret) {
+		dma_buf_unmap_attachment(attach, sgt, dgem_import_dir(obj));
+		return ret;
+	}
+
+	obj->attach = attach;
+	obj->sgt = sgt;
+	return 0;
+}
+
+/* Exporters take locks of theirs, and dma-buf the reservation lock, to attach. */
+static int dgem_import_map_engine(struct dgem_object *obj, struct dgem_engine *engine)
+{
+	struct dma_buf_attachment *attach;
+	int ret;
+
+	/* a job that is under way keeps it from being dropped */
+	if (READ_ONCE(obj->sgt))
+		return 0;
+	attach = dma_buf_attach(obj->dmabuf, engine->dev);
+	if (IS_ERR(attach))
+		return PTR_ERR(attach);
+
+	ret = dma_resv_lock_interruptible(obj->base.resv, NULL);
+	if (!ret) {
+		/* another job may have been faster */
+		if (!obj->sgt)
+			ret = dgem_import_map_locked(obj, attach, engine->copy_align);
+		dma_resv_unlock(obj->base.resv);
+	}
+	if (obj->attach != attach)
+		dma_buf_detach(obj->dmabuf, attach);
+	return ret;
+}
+
+static void dgem_import_unmap_engine(struct dgem_object *obj)
+{
+	if (!obj->sgt)
+		return;
+	dma_buf_unmap_attachment_unlocked(obj->attach, obj->sgt, dgem_import_dir(obj));
+	obj->sgt = NULL;
+	dma_buf_detach(obj->dmabuf, obj->attach);
+	obj->attach = NULL;
 }
 
 static int dgem_import_mmap(struct dgem_object *obj, struct vm_area_struct *vma)
@@ -76,6 +143,8 @@ const struct dgem_mem_ops dgem_mem_import = {
 	.kind = DRM_DGEM_KIND_IMPORT,
 	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
 	.free = dgem_import_free,
+	.map_engine = dgem_import_map_engine,
+	.unmap_engine = dgem_import_unmap_engine,
 	.mmap = dgem_import_mmap,
 	.vmap = dgem_import_vmap,
 	.vunmap = dgem_import_vunmap,

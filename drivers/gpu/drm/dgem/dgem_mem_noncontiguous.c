@@ -182,6 +182,7 @@ const struct dgem_mem_ops dgem_mem_noncontiguous = {
 	.kind = DRM_DGEM_KIND_NONCONTIGUOUS,
 	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
 	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_CACHED),
+	.flags = DRM_DGEM_CREATE_PREFAULT,
 	.alloc = dgem_noncontiguous_alloc,
 	.free = dgem_noncontiguous_free,
 	.get_sgt = dgem_mem_span_sgt,

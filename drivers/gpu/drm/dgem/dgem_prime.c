@@ -38,11 +38,13 @@
  *   importers get it for devices that only read it. They get no kernel mapping of it: nobody can
  *   tell what they would do with that, and DRM drivers write their writeback by one.
  *
- * Imports are attached and mapped for the engine's device at once and for good, by DRM's helper;
- * importers without invalidate_mappings pin the memory of exporters that could move it. An engine
- * that does not reach all of the machine's memory imports nothing: where a buffer lies is known
- * only when it is mapped, and then it is bounced, into a copy that the exporter never sees, or the
- * DMA API warns. Our own dma-bufs are recognised by their operations and give the object itself.
+ * An import takes no more than a reference; what the engine needs of it is made with its first job.
+ * An engine that does not reach all of the machine's memory imports nothing: where a buffer lies is
+ * known only when it is mapped, and then it is bounced, into a copy that the exporter never sees,
+ * or the DMA API warns. Mapping it for some other device of longer reach first would not tell: the
+ * addresses are that device's, who may have another view of the bus, and what is bounced is decided
+ * for each device on its own. Our own dma-bufs are recognised by their operations: they give the
+ * object itself or, in another instance, are refused at once if its engine can't share the memory.
  *
  * begin and end run without, map and vmap with the reservation lock.
  */
@@ -52,16 +54,21 @@ static bool dgem_dmabuf_readonly(const struct dma_buf *dmabuf)
 	return !(dmabuf->file->f_mode & FMODE_WRITE);
 }
 
-static int dgem_dmabuf_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
+static int dgem_dmabuf_reaches(struct dma_buf *dmabuf, struct device *dev)
 {
 	struct drm_gem_object *gem = dmabuf->priv;
 	struct dgem_object *obj = to_dgem_object(gem);
-	int ret = obj->ops->reaches ? obj->ops->reaches(obj, attach->dev) : 0;
+	int ret = obj->ops->reaches ? obj->ops->reaches(obj, dev) : 0;
 
 	if (ret)
 		drm_dbg_prime(gem->dev, "%s would get a bounced copy of a %s object\n",
-			      dev_name(attach->dev), obj->ops->name);
+			      dev_name(dev), obj->ops->name);
 	return ret;
+}
+
+static int dgem_dmabuf_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
+{
+	return dgem_dmabuf_reaches(dmabuf, attach->dev);
 }
 
 static struct sg_table *dgem_dmabuf_map(struct dma_buf_attachment *attach,
@@ -175,6 +182,51 @@ struct dma_buf *dgem_prime_export(struct drm_gem_object *gem, int flags)
 	return drm_gem_dmabuf_export(gem->dev, &info);
 }
 
+/* what can be told of a dma-buf, without asking its exporter, that the engine can never use */
+static int dgem_prime_refuse(struct dgem_device *ddev, struct dma_buf *dmabuf)
+{
+	struct device *dev = ddev->engine->dev;
+
+	if (!dmabuf->size || !PAGE_ALIGNED(dmabuf->size))
+		return -EINVAL;
+	if (!ddev->engine->provider)
+		return 0;
+	if (dma_addressing_limited(dev)) {
+		drm_dbg_prime(&ddev->drm, "%s may not reach a dma-buf of %s\n", dev_name(dev),
+			      dmabuf->exp_name);
+		return -EOPNOTSUPP;
+	}
+	return dmabuf->ops == &dgem_dmabuf_ops ? dgem_dmabuf_reaches(dmabuf, dev) : 0;
+}
+
+static struct drm_gem_object *dgem_prime_wrap(struct dgem_device *ddev, struct dma_buf *dmabuf)
+{
+	struct dgem_object *obj;
+	int ret;
+
+	ret = dgem_prime_refuse(ddev, dmabuf);
+	if (ret)
+		return ERR_PTR(ret);
+	obj = dgem_gem_new(ddev, &dgem_mem_import, dmabuf->size);
+	if (IS_ERR(obj))
+		return ERR_CAST(obj);
+
+	get_dma_buf(dmabuf);
+	obj->dmabuf = dmabuf;
+	obj->base.resv = dmabuf->resv;
+	obj->readonly = dgem_dmabuf_readonly(dmabuf);
+	obj->cache_asked = DRM_DGEM_CACHE_EXPORTER;
+	obj->cache_granted = DRM_DGEM_CACHE_EXPORTER;
+
+	ret = dgem_gem_publish(obj);
+	if (ret) {
+		dma_buf_put(dmabuf);
+		dgem_gem_abort(obj);
+		return ERR_PTR(ret);
+	}
+	return &obj->base;
+}
+
 /**
  * dgem_prime_import - an object for a dma-buf, &drm_driver.gem_prime_import
  * @drm: the importing instance
@@ -183,11 +235,11 @@ struct dma_buf *dgem_prime_export(struct drm_gem_object *gem, int flags)
  * A file that has the object already never comes here: DRM knows its handle.
  *
  * Return: the object with a reference; -EACCES for our own dma-buf if it is read-only, -EOPNOTSUPP
- * for memory that the engine can't reach, -ENODEV, or what the exporter said.
+ * for memory that the engine may not reach, -EBUSY for another instance's that it would get a copy
+ * of, -EINVAL for a size that is not whole pages, -ENODEV or -ENOMEM.
  */
 struct drm_gem_object *dgem_prime_import(struct drm_device *drm, struct dma_buf *dmabuf)
 {
-	struct dgem_device *ddev = to_dgem_device(drm);
 	struct drm_gem_object *gem;
 	int idx;
 
@@ -203,56 +255,7 @@ struct drm_gem_object *dgem_prime_import(struct drm_device *drm, struct dma_buf 
 
 	if (!drm_dev_enter(drm, &idx))
 		return ERR_PTR(-ENODEV);
-	if (dma_addressing_limited(ddev->engine->dev)) {
-		drm_dbg_prime(drm, "%s may not reach a dma-buf of %s\n",
-			      dev_name(ddev->engine->dev), dmabuf->exp_name);
-		gem = ERR_PTR(-EOPNOTSUPP);
-	} else {
-		gem = drm_gem_prime_import_dev(drm, dmabuf, ddev->engine->dev);
-	}
+	gem = dgem_prime_wrap(to_dgem_device(drm), dmabuf);
 	drm_dev_exit(idx);
 	return gem;
-}
-
-/**
- * dgem_prime_import_sg_table - object of a mapped table, &drm_driver.gem_prime_import_sg_table
- * @drm: the importing instance
- * @attach: attachment for the engine's device
- * @sgt: the table mapped for it; DRM gives it back if this fails
- *
- * Return: the object or an error pointer.
- */
-struct drm_gem_object *dgem_prime_import_sg_table(struct drm_device *drm,
-						  struct dma_buf_attachment *attach,
-						  struct sg_table *sgt)
-{
-	struct dgem_device *ddev = to_dgem_device(drm);
-	struct dma_buf *dmabuf = attach->dmabuf;
-	struct dgem_object *obj;
-	int ret;
-
-	if (!dmabuf->size || !PAGE_ALIGNED(dmabuf->size))
-		return ERR_PTR(-EINVAL);
-	ret = dgem_sgt_check(sgt, dmabuf->size, ddev->engine->copy_align);
-	if (ret)
-		return ERR_PTR(ret);
-
-	obj = dgem_gem_new(ddev, &dgem_mem_import, dmabuf->size);
-	if (IS_ERR(obj))
-		return ERR_CAST(obj);
-	/* DRM sets these two as well, but only when others can see the object */
-	obj->base.import_attach = attach;
-	obj->base.resv = dmabuf->resv;
-	obj->dmabuf = dmabuf;
-	obj->sgt = sgt;
-	obj->readonly = dgem_dmabuf_readonly(dmabuf);
-	obj->cache_asked = DRM_DGEM_CACHE_EXPORTER;
-	obj->cache_granted = DRM_DGEM_CACHE_EXPORTER;
-
-	ret = dgem_gem_publish(obj);
-	if (ret) {
-		dgem_gem_abort(obj);
-		return ERR_PTR(ret);
-	}
-	return &obj->base;
 }

@@ -6,15 +6,10 @@
 #define _DGEM_PRIME_H_
 
 struct dma_buf;
-struct dma_buf_attachment;
 struct drm_device;
 struct drm_gem_object;
-struct sg_table;
 
 struct dma_buf *dgem_prime_export(struct drm_gem_object *gem, int flags);
 struct drm_gem_object *dgem_prime_import(struct drm_device *drm, struct dma_buf *dmabuf);
-struct drm_gem_object *dgem_prime_import_sg_table(struct drm_device *drm,
-						  struct dma_buf_attachment *attach,
-						  struct sg_table *sgt);
 
 #endif
