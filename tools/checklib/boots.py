@@ -40,13 +40,13 @@ LOAD = "load pool=16M@0x8000000"
 ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL]
 BOOTS = (
     Boot("edu", ICOUNT,
-         ["dmatest", LOAD, "kunit", "igt -dgem_interop", "unload"], 1200),
+         ["dmatest", LOAD, "kunit", "igt -dgem_import -dgem_interop", "unload"], 1200),
     Boot("cpu", ["--smp", "2", "--load", "", *POOL],
          [f"{LOAD} engine=cpu", "igt", "library", "unload"], 1200),
     Boot("upstream", ["--icount", "0", "--smp", "1", "--load", "", "--cma", "124M@0-256M"],
          ["load engine=cpu", "upstream", "unload"], 1200),
     Boot("edu32", ICOUNT + ["--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32"],
-         [LOAD, "igt dgem_interop", "library", "unload"], 600),
+         [LOAD, "igt dgem_import dgem_interop", "library", "unload"], 600),
 )
 
 
