@@ -461,6 +461,8 @@ int main(int argc, char **argv)
 		{ "bad-new", test_bad_new },
 		{ "user", test_user },
 		{ "map", test_map },
+		{ "dmabuf-map", test_dmabuf_map },
+		{ "bad-dmabuf-map", test_bad_dmabuf_map },
 		{ "export-import", test_export_import },
 		{ "two-files", test_two_files },
 		{ "bad-export-import", test_bad_export_import },

@@ -26,4 +26,8 @@ enum tap_result test_syncobj(void);
 enum tap_result test_order(void);
 enum tap_result test_fence_error(void);
 
+/* library_map.c */
+enum tap_result test_dmabuf_map(void);
+enum tap_result test_bad_dmabuf_map(void);
+
 #endif /* DGEM_LIBRARY_TEST_H */

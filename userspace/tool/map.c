@@ -295,9 +295,19 @@ static int window_open(struct window *window, const struct source *source,
 	uint64_t start = request->offset & ~(page - 1);
 
 	window->bytes = request->offset + request->length - start;
-	window->base = mmap(NULL, window->bytes, prot, MAP_SHARED, source->fd, (off_t)start);
-	if (window->base == MAP_FAILED)
-		return -errno;
+	if (source->dmabuf) {
+		uint32_t access = (prot & PROT_READ ? DGEM_READ : 0) |
+				  (prot & PROT_WRITE ? DGEM_WRITE : 0);
+		int ret = dgem_dmabuf_map(source->fd, start, window->bytes, access, &window->base);
+
+		if (ret)
+			return ret;
+	} else {
+		window->base = mmap(NULL, window->bytes, prot, MAP_SHARED, source->fd,
+				    (off_t)start);
+		if (window->base == MAP_FAILED)
+			return -errno;
+	}
 	window->data = (volatile uint8_t *)window->base + (request->offset - start);
 	return 0;
 }
