@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Copyright (C) 2026 The dgem authors
-"""Rows of figures: {op, object, size, kind, peer, instructions, faults}."""
+"""Rows of figures: {op, object, size, kind, peer, instructions, faults}.
+
+What is measured in time has {processors, per_second} in place of the last two.
+"""
 
 MIB = 1 << 20
 KEY = ("op", "object", "size", "kind", "peer")
@@ -29,8 +32,9 @@ class Figures:
     """The rows, to be asked for by what they are about."""
 
     def __init__(self, rows):
-        self.rows = rows
-        self._table = {key(row): row for row in rows}
+        self.rows = [row for row in rows if "instructions" in row]
+        self.rates = [row for row in rows if "per_second" in row]
+        self._table = {key(row): row for row in self.rows}
 
     def row(self, op, peer, kind, way, size=16 * MIB):
         """One row, or None."""

@@ -11,11 +11,15 @@ import sys
 from vmlib import host
 from vmlib.base import TOOLS, VmError, run, say
 
+from . import figures
+
 RUNS = 2
+WHOLE = 256
 PROGRAM = "/dgem/out/build/userspace/bench/dgem_bench"
 
 # One processor, one nanosecond an instruction; addresses that are the same in each run.
-COMMON = ["--icount", "0", "--smp", "1", "--append", "norandmaps", "--timeout", "1800"]
+COMMON = ["--icount", "0", "--smp", "1", "--append", "norandmaps", "--append", "nokaslr",
+          "--append", "randomize_kstack_offset=off", "--timeout", "1800"]
 
 # dgem and its peers in one boot.  CMA for two of the largest buffers: blocks that are freed do not
 # always leave room for the next at once.
@@ -25,6 +29,13 @@ ALL = ["--mem", "2G", "--cma", "576M", "--load", "dgem,vgem"]
 BOUNCE = ["--mem", "2G", "--load", "edu_dma,dgem", "--edu", "--edu-mask", "0xffffffff",
           "--append", "edu_dma.dma_bits=32", "--append", "swiotlb=force"]
 BOUNCE_MAX = 16
+
+# dgem alone with buffers that take too long for all its peers: how costs grow.
+GROWTH = ["--mem", "3G", "--cma", "1200M@0-2G", "--load", "dgem"]
+GROWTH_SIZES = ["--min", "256", "--max", "1024"]
+
+# Two processors at a time, and in real time: instructions are counted for one.
+RATES = ["--smp", "2", "--timeout", "1800", "--load", "dgem"]
 
 
 def _build(tree):
@@ -40,7 +51,7 @@ def _build(tree):
 
 def _boot(tree, out, machine, arguments):
     """Rows that one boot gave."""
-    command = [f"{TOOLS}/vm", "-q", "run", "--tree", tree, "--out", out, *COMMON, *machine, "--",
+    command = [f"{TOOLS}/vm", "-q", "run", "--tree", tree, "--out", out, *machine, "--",
                PROGRAM, *arguments]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
     if done.returncode:
@@ -49,15 +60,22 @@ def _boot(tree, out, machine, arguments):
 
 
 def measure(tree, out, largest):
-    """Measure everything RUNS times; a list of rows for each."""
+    """Measure everything RUNS times: a list of rows for each, and one of the faults a second."""
     _build(tree)
     runs = []
     for number in range(1, RUNS + 1):
         say(f"run {number} of {RUNS}: dgem and its peers, 4 KiB to {largest} MiB")
         sys.stdout.flush()
-        rows = _boot(tree, f"{out}/run{number}", ALL, ["--max", str(largest)])
+        rows = _boot(tree, f"{out}/run{number}", COMMON + ALL, ["--max", str(largest)])
         say(f"run {number} of {RUNS}: a bounced engine")
-        rows += _boot(tree, f"{out}/run{number}-bounce", BOUNCE,
+        rows += _boot(tree, f"{out}/run{number}-bounce", COMMON + BOUNCE,
                       ["--bounce", "--max", str(min(largest, BOUNCE_MAX))])
+        if largest >= WHOLE:
+            say(f"run {number} of {RUNS}: dgem up to 1 GiB")
+            known = {figures.key(row) for row in rows}
+            rows += [row for row in _boot(tree, f"{out}/run{number}-growth", COMMON + GROWTH,
+                                          ["--own", *GROWTH_SIZES])
+                     if figures.key(row) not in known]
         runs.append(rows)
-    return runs
+    say("faults of one and of two processors")
+    return runs, _boot(tree, f"{out}/rates", RATES, ["--rates"])

@@ -58,28 +58,39 @@ def _remarks(figures):
     yield ("Touching mapped pages alone: "
            f"{_number(figures.cost('touch-again', 'none', 'memory', 'anonymous'))}. "
            f"Clearing 16 MiB alone: {_number(alone['bytes'])} page by page (rep stosb counts "
-           f"each byte: the heaps, udmabuf, vgem), {_number(alone['words'])} in words (dgem's "
-           "kinds of today).")
-    for peer, kind, cleared in (("dgem", "contiguous", "words"), ("heap-cma", "cma", "bytes"),
-                                ("heap-system", "pages", "bytes")):
+           f"each byte: the heaps, udmabuf, vgem, dgem's pages), {_number(alone['words'])} in words "
+           "(dgem's contiguous and coherent memory).")
+    for peer, kind, cleared in (("dgem", "contiguous", "words"), ("dgem", "pages", "bytes"),
+                                ("heap-cma", "cma", "bytes"), ("heap-system", "pages", "bytes")):
         cost = figures.cost("create+export", peer, kind, "dma-buf")
         if cost and alone[cleared]:
-            yield f"Create + export without clearing, {peer}: {_number(cost - alone[cleared])}."
+            yield f"Create + export without clearing, {peer} {kind}: {_number(cost - alone[cleared])}."
     rises = targets.growth(figures)
     yield ("Cost per 4 KiB page, from 1 MiB up, never rises by more than 2 %." if not rises else
            "Cost per 4 KiB page rises from 1 MiB up by more than 2 %:\n  " + "\n  ".join(rises))
-    yield "Faults of two processors in one object: not measured."
+    yield from _rates(figures)
 
 
-def _repeats(rows):
+def _rates(figures):
+    """Faults of two processors in one object against those of one."""
+    rates = {(row["peer"], row["processors"]): row["per_second"] for row in figures.rates}
+    for peer in dict.fromkeys(row["peer"] for row in figures.rates):
+        one, two = rates[peer, 1], rates[peer, 2]
+        yield (f"Faults a second in one object of {peer}: one processor {_number(one)}, two "
+               f"{_number(two)}, which is {two / one:.2f} times as many.")
+
+
+def _repeats(figures, rows):
     """Which figures the runs do not agree on."""
     differing = [row for row in rows if "runs" in row]
     if not differing:
         return [f"All {len(rows)} figures are the same in both runs."]
+    main = targets.rows(figures)
     shown = sorted(differing, key=_spread, reverse=True)
-    lines = [f"{len(rows) - len(differing)} of {len(rows)} figures are the same in both runs. "
+    lines = [f"{sum('runs' not in row for row in main)} of {len(main)} figures of the first table "
+             f"and {len(rows) - len(differing)} of all {len(rows)} are the same in both runs. "
              f"The others differ by {100 * _spread(shown[0]):.2f} % at most:"]
-    for row in shown[:10]:
+    for row in [row for row in main if "runs" in row] + shown[:10]:
         size = f"{row['size'] // MIB} MiB" if row["size"] >= MIB else f"{row['size'] // 1024} KiB"
         lines.append(f"  {row['op']}, {row['peer']} {row['kind']}, {row['object']}, {size}: "
                      + ", ".join(map(_number, row["runs"])))
@@ -96,5 +107,5 @@ def text(rows, everything=False):
     """All of it."""
     figures = Figures(rows)
     parts = [_targets(figures), _peers(figures, OPS + (MORE_OPS if everything else ())),
-             list(_remarks(figures)), _repeats(rows)]
+             list(_remarks(figures)), _repeats(figures, figures.rows)]
     return "\n\n".join("\n".join(part) for part in parts)

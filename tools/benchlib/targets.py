@@ -60,6 +60,13 @@ def lines(figures):
     return found + [_ranged_sync(figures)]
 
 
+def rows(figures):
+    """The rows of dgem that stand in the table, as far as they were measured."""
+    found = [figures.row(row[0], "dgem", *row[1:]) for _, row, _ in [*_mapping(), *_allocation()]]
+    found += [figures.row(op, "dgem", "contiguous, bounced", "node") for op in ("sync", "sync-page")]
+    return [row for row in found if row]
+
+
 def _unlike(op):
     """Peers whose figure means something else: vgem allocates nothing yet at create."""
     return ("vgem",) if op == "create+export" else ()

@@ -133,6 +133,9 @@ void measure_maps(const struct source *source, uint64_t size, unsigned int times
 void measure_imports(const struct source *exporter, uint64_t size, unsigned int times);
 void measure_bounces(uint64_t size, unsigned int times);
 
+/* Prints what it finds at once. */
+void measure_rates(const struct source *source);
+
 /* Write into every page; the same few instructions for whoever needs them. */
 void touch(void *data, uint64_t size);
 

@@ -2,13 +2,16 @@
 /*
  * Copyright (C) 2026 The dgem authors
  *
- * dgem_bench [--bounce] [--max MIB]: see bench.h.
+ * dgem_bench [--bounce | --rates | --own] [--min MIB] [--max MIB]: see bench.h.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -17,33 +20,82 @@ static unsigned int times_for(uint64_t size)
 {
 	if (size > 16 * MIB)
 		return 3;
-	return size > MIB ? 5 : 10;
+	return size > MIB ? 9 : 12;
 }
 
-/* Nothing of ours is scheduled away or faulted in: a real-time process, locked into memory. */
+/* Not all kernels have all of these, and not all users may. */
+static void set(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, text, strlen(text)) < 0)
+		fprintf(stderr, "dgem_bench: %s: not set\n", path);
+	close(fd);
+}
+
+/*
+ * Nothing of ours is scheduled away or faulted in: a real-time process, locked into memory, that
+ * may take all the time there is. What the kernel does now and then for its own sake waits.
+ */
 static void settle(void)
 {
 	struct sched_param param = { .sched_priority = 1 };
 
+	set("/proc/sys/kernel/sched_rt_runtime_us", "-1");
+	set("/proc/sys/kernel/watchdog", "0");
+	set("/proc/sys/vm/stat_interval", "100000");
+	set("/proc/sys/vm/dirty_writeback_centisecs", "0");
 	if (sched_setscheduler(0, SCHED_FIFO, &param))
 		die("sched_setscheduler");
 	if (mlockall(MCL_CURRENT))
 		die("mlockall");
 }
 
-static void measure_all(const uint64_t *sizes, unsigned int count)
+/*
+ * Where memory is free, and in how many pieces, is a matter of what was done before, and the time
+ * that the host took to do its part of it. Start from a clean sheet: no file's page is cached, and
+ * each source has had, and given back, the largest buffers.
+ */
+static void warm_up(uint64_t size)
 {
-	const struct source *cma;
 	unsigned int i, j;
 
+	set("/proc/sys/vm/drop_caches", "3");
+	set("/proc/sys/vm/compact_memory", "1");
+	for (j = 0; j < 2; j++) {
+		for (i = 0; i < source_count; i++) {
+			struct buffer buffer = { .size = size };
+
+			if (sources[i].fd >= 0 && !sources[i].create(&sources[i], &buffer))
+				destroy_buffer(&sources[i], &buffer);
+		}
+	}
+}
+
+static void open_sources(bool own)
+{
+	unsigned int i;
+
 	for (i = 0; i < source_count; i++) {
-		if (!sources[i].open(&sources[i])) {
+		if (own && strcmp(sources[i].peer, "dgem")) {
+			sources[i].fd = -1;
+		} else if (!sources[i].open(&sources[i])) {
 			fprintf(stderr, "dgem_bench: no %s (%s) here\n", sources[i].peer,
 				sources[i].kind);
 			sources[i].fd = -1;
 		}
 	}
-	cma = find_source("heap-cma");
+}
+
+static void measure_all(const uint64_t *sizes, unsigned int count)
+{
+	const struct source *cma = find_source("heap-cma");
+	unsigned int i, j;
+
+	if (count)
+		warm_up(sizes[count - 1]);
 	for (i = 0; i < count; i++) {
 		unsigned int times = times_for(sizes[i]);
 
@@ -56,42 +108,68 @@ static void measure_all(const uint64_t *sizes, unsigned int count)
 	}
 }
 
+static void measure_all_rates(void)
+{
+	static const char * const peers[] = { "dgem", "heap-cma" };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(peers); i++)
+		if (find_source(peers[i]))
+			measure_rates(find_source(peers[i]));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "bounce", no_argument, NULL, 'b' },
+		{ "rates", no_argument, NULL, 'r' },
+		{ "own", no_argument, NULL, 'o' },
+		{ "min", required_argument, NULL, 'n' },
 		{ "max", required_argument, NULL, 'm' },
 		{ },
 	};
 	static const uint64_t all[] = {
 		4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 2 * MIB, 4 * MIB, 16 * MIB, 64 * MIB,
-		256 * MIB,
+		256 * MIB, 1024 * MIB,
 	};
-	uint64_t max = 256 * MIB;
+	uint64_t min = 0, max = 256 * MIB, sizes[ARRAY_SIZE(all)];
+	bool bounce = false, rates = false, own = false;
 	unsigned int count = 0, i;
-	bool bounce = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'b') {
 			bounce = true;
+		} else if (option == 'r') {
+			rates = true;
+		} else if (option == 'o') {
+			own = true;
+		} else if (option == 'n') {
+			min = strtoull(optarg, NULL, 0) * MIB;
 		} else if (option == 'm') {
 			max = strtoull(optarg, NULL, 0) * MIB;
 		} else {
-			fprintf(stderr, "usage: dgem_bench [--bounce] [--max MIB]\n");
+			fprintf(stderr, "usage: dgem_bench [--bounce | --rates | --own] "
+				"[--min MIB] [--max MIB]\n");
 			return 2;
 		}
 	}
-	while (count < ARRAY_SIZE(all) && all[count] <= max)
-		count++;
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i] >= min && all[i] <= max)
+			sizes[count++] = all[i];
 
 	settle();
 	meter_start();
-	if (bounce)
+	if (bounce) {
 		for (i = 0; i < count; i++)
-			measure_bounces(all[i], times_for(all[i]));
-	else
-		measure_all(all, count);
+			measure_bounces(sizes[i], times_for(sizes[i]));
+	} else {
+		open_sources(own);
+		if (rates)
+			measure_all_rates();
+		else
+			measure_all(sizes, count);
+	}
 	print_records();
 	return 0;
 }
