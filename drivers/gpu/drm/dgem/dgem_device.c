@@ -32,6 +32,15 @@
  * the instance first. Removal unplugs the DRM device, which lets running ioctls finish, refuses new
  * ones and zaps all mappings; then stops the jobs; then unmaps all objects from the engine; then
  * gives the channel back. Objects, files and fences that are still held live on, without any of it.
+ *
+ * When the system goes to sleep (to RAM, to idle, or for hibernation) user space has been frozen
+ * already and the engine is halted: what a DMA channel has been given comes back, and no more is
+ * handed out; the CPU ends the job that it is at. Not every channel keeps over a sleep what it was
+ * given, so nothing is left there; one that needs more than ten seconds keeps the system awake
+ * (-EBUSY). The queue, the rest of the job and all fences stay as they are, no job times out
+ * meanwhile, and work goes on afterwards as if nothing had been. The link to the engine's device
+ * sees to it that this device sleeps before it, and wakes after it. Memory is RAM and stays, and
+ * so do user mappings and dma-bufs.
  */
 
 static void dgem_device_release(struct drm_device *drm, void *data)
@@ -238,4 +247,35 @@ void dgem_device_remove(struct dgem_device *ddev)
 	drm_dev_unplug(&ddev->drm);
 	dgem_sched_shutdown(ddev);
 	dgem_gem_drop_engine(ddev);
+}
+
+/**
+ * dgem_device_suspend - halt the engine, since the system goes to sleep
+ * @ddev: the instance; user space is frozen
+ *
+ * Return: 0, or -EBUSY if the engine does not come to a halt, in which case it goes on.
+ */
+int dgem_device_suspend(struct dgem_device *ddev)
+{
+	struct dgem_engine *engine = ddev->engine;
+	int ret;
+
+	WRITE_ONCE(ddev->asleep, true);
+	ret = engine->ops->suspend ? engine->ops->suspend(engine) : 0;
+	if (ret)
+		dgem_device_resume(ddev);
+	return ret;
+}
+
+/**
+ * dgem_device_resume - undo dgem_device_suspend()
+ * @ddev: the instance
+ */
+void dgem_device_resume(struct dgem_device *ddev)
+{
+	struct dgem_engine *engine = ddev->engine;
+
+	WRITE_ONCE(ddev->asleep, false);
+	if (engine->ops->resume)
+		engine->ops->resume(engine);
 }

@@ -61,6 +61,9 @@ struct dgem_device {
 	/** @sched: queue in front of @engine; as long as @drm lives, for entities use it */
 	struct drm_gpu_scheduler sched;
 
+	/** @asleep: the system sleeps, or is about to: no job makes progress, nor times out */
+	bool asleep;
+
 	/** @objects_lock: protects @objects; innermost, nothing is allocated under it */
 	struct mutex objects_lock;
 	/** @objects: &dgem_object.node of all objects */
@@ -105,5 +108,7 @@ struct dgem_device *dgem_device_create(struct device *dev, const struct drm_driv
 				       const struct drm_gem_object_funcs *gem_funcs,
 				       const struct dgem_config *config);
 void dgem_device_remove(struct dgem_device *ddev);
+int dgem_device_suspend(struct dgem_device *ddev);
+void dgem_device_resume(struct dgem_device *ddev);
 
 #endif

@@ -107,6 +107,14 @@ struct dgem_engine_ops {
 	 * caller makes sure that the job stays; others may start at any time.
 	 */
 	void (*stop)(struct dgem_engine *engine, struct dgem_engine_job *job, int error);
+	/**
+	 * @suspend: bring the engine to a halt, with &dgem_device.asleep set: what is with the device
+	 * comes back, and nothing follows, run or not. Returns 0, or -EBUSY if that takes too long.
+	 * Optional.
+	 */
+	int (*suspend)(struct dgem_engine *engine);
+	/** @resume: go on, with &dgem_device.asleep cleared; after a failed @suspend, too. Optional */
+	void (*resume)(struct dgem_engine *engine);
 	/** @shutdown: end the running job with -ENODEV, for good, and give the device back */
 	void (*shutdown)(struct dgem_engine *engine);
 	/** @free: free the engine after @shutdown */

@@ -358,7 +358,8 @@ struct dgem_engine *dgem_engine_cpu_create(struct dgem_device *ddev)
 	if (!cpu)
 		return ERR_PTR(-ENOMEM);
 
-	cpu->wq = alloc_workqueue("dgem-cpu", WQ_MEM_RECLAIM | WQ_UNBOUND, 1);
+	/* a job ends before the devices whose memory it may copy go to sleep */
+	cpu->wq = alloc_workqueue("dgem-cpu", WQ_MEM_RECLAIM | WQ_FREEZABLE | WQ_UNBOUND, 1);
 	if (!cpu->wq) {
 		kfree(cpu);
 		return ERR_PTR(-ENOMEM);

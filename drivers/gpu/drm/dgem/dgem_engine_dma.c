@@ -6,6 +6,7 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dmaengine.h>
+#include <linux/iopoll.h>
 #include <linux/property.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -44,6 +45,9 @@
 #define DGEM_DMA_SLOTS	16
 /* bytes of a piece at most: a slow channel should show progress now and then */
 #define DGEM_DMA_PIECE	SZ_1M
+/* before the system sleeps: how often to look whether the channel is idle, and for how long */
+#define DGEM_DMA_POLL_US	1000
+#define DGEM_DMA_HALT_US	(10 * USEC_PER_SEC)
 
 struct dgem_engine_dma;
 
@@ -316,6 +320,9 @@ static void dgem_dma_feed(struct dgem_engine_dma *dma)
 
 	lockdep_assert_held(&dma->feed_lock);
 
+	if (READ_ONCE(dma->base.ddev->asleep))
+		return;
+
 	spin_lock_irqsave(&dma->lock, flags);
 	job = dma->job;
 	error = dma->error;
@@ -438,6 +445,25 @@ static void dgem_dma_stop(struct dgem_engine *engine, struct dgem_engine_job *jo
 	dma_fence_end_signalling(cookie);
 }
 
+static int dgem_dma_suspend(struct dgem_engine *engine)
+{
+	struct dgem_engine_dma *dma = to_dgem_engine_dma(engine);
+	u32 left;
+
+	/* whoever feeds now may not have seen that this is over */
+	mutex_lock(&dma->feed_lock);
+	mutex_unlock(&dma->feed_lock);
+	return read_poll_timeout(READ_ONCE, left, !left, DGEM_DMA_POLL_US, DGEM_DMA_HALT_US, false,
+				 dma->in_flight) ? -EBUSY : 0;
+}
+
+static void dgem_dma_resume(struct dgem_engine *engine)
+{
+	struct dgem_engine_dma *dma = to_dgem_engine_dma(engine);
+
+	mod_delayed_work(dma->wq, &dma->feed, 0);
+}
+
 static void dgem_dma_shutdown(struct dgem_engine *engine)
 {
 	struct dgem_engine_dma *dma = to_dgem_engine_dma(engine);
@@ -477,6 +503,8 @@ static const struct dgem_engine_ops dgem_engine_dma_ops = {
 	.run = dgem_dma_run,
 	.progress = dgem_dma_progress,
 	.stop = dgem_dma_stop,
+	.suspend = dgem_dma_suspend,
+	.resume = dgem_dma_resume,
 	.shutdown = dgem_dma_shutdown,
 	.free = dgem_dma_free,
 };

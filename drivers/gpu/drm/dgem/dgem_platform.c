@@ -8,6 +8,7 @@
 #include <linux/moduleparam.h>
 #include <linux/of_reserved_mem.h>
 #include <linux/platform_device.h>
+#include <linux/pm.h>
 #include <linux/property.h>
 
 #include "compat/dgem_compat.h"
@@ -192,6 +193,19 @@ static void dgem_platform_remove(struct platform_device *pdev)
 	dgem_device_remove(platform_get_drvdata(pdev));
 }
 
+static int dgem_platform_suspend(struct device *dev)
+{
+	return dgem_device_suspend(dev_get_drvdata(dev));
+}
+
+static int dgem_platform_resume(struct device *dev)
+{
+	dgem_device_resume(dev_get_drvdata(dev));
+	return 0;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(dgem_platform_pm, dgem_platform_suspend, dgem_platform_resume);
+
 static const struct of_device_id dgem_platform_of_match[] = {
 	{ .compatible = "dma-gem" },
 	{ }
@@ -202,6 +216,7 @@ static struct platform_driver dgem_platform_driver = {
 	.driver = {
 		.name = DGEM_PLATFORM_NAME,
 		.of_match_table = dgem_platform_of_match,
+		.pm = pm_sleep_ptr(&dgem_platform_pm),
 	},
 	.probe = dgem_platform_probe,
 	.remove = dgem_platform_remove,

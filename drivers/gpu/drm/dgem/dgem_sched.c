@@ -169,7 +169,7 @@ static enum drm_gpu_sched_stat dgem_sched_timedout(struct drm_sched_job *sched_j
 	struct dgem_engine *engine = ddev->engine;
 	u64 progress = engine->ops->progress(engine, &job->work);
 
-	if (progress == job->seen) {
+	if (progress == job->seen && !READ_ONCE(ddev->asleep)) {
 		dev_notice_ratelimited(ddev->drm.dev, "%s: no progress after %llu bytes, job given up\n",
 				       engine->name, progress);
 		engine->ops->stop(engine, &job->work, -ETIMEDOUT);
