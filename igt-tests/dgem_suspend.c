@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "igt.h"
+#include "igt_syncobj.h"
+#include "sw_sync.h"
+
+#include "dgem_instance.h"
+#include "dgem_table.h"
+#include "dgem_util.h"
+
+/**
+ * TEST: dgem suspend
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: DRM
+ * Functionality: suspend-resume
+ * Description: The system sleeps with jobs queued and running, and wakes up.
+ *
+ * SUBTEST: %s
+ * Description: A few times in a row.
+ *
+ * SUBTEST: stress-%s
+ * Description: 200 times in a row.
+ *
+ * arg[1]:
+ *
+ * @idle: nothing runs; mappings, exports and memory stay, and jobs work afterwards
+ * @jobs: jobs run and wait; all end without an error, with the right data
+ * @instance: the same on an instance of configfs that came later
+ */
+
+IGT_TEST_DESCRIPTION("The system sleeps with jobs queued and running.");
+
+#define NAME	"igt-suspend"
+#define RTC	"/sys/class/rtc/rtc0"
+#define SIZE	(4 * DGEM_PAGE)
+#define JOBS	4
+#define FEW	2
+#define MANY	200
+
+static bool contains(const char *path, const char *word)
+{
+	char line[512];
+	bool found = false;
+	FILE *file = fopen(path, "r");
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, word);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static unsigned long sleeps(void)
+{
+	FILE *file = fopen("/sys/power/suspend_stats/success", "r");
+	unsigned long count = 0;
+
+	igt_assert(file);
+	igt_assert_eq(fscanf(file, "%lu", &count), 1);
+	fclose(file);
+	return count;
+}
+
+/*
+ * The clock's alarm wakes the system in a second or two. Where there is no such clock, the kernel
+ * tests itself: all devices go to sleep, and a second later they are woken.
+ */
+static void sleep_and_wake(void)
+{
+	unsigned long before = sleeps();
+
+	if (access(RTC "/wakealarm", W_OK)) {
+		igt_assert_eq(__dgem_sysfs_write("/sys/power", "pm_test", "devices"), 0);
+		igt_assert_eq(__dgem_sysfs_write("/sys/module/suspend/parameters", "pm_test_delay",
+						 "1"), 0);
+	} else {
+		/* An alarm that was not reached is in the way of the next. */
+		igt_assert_eq(__dgem_sysfs_write(RTC, "wakealarm", "0"), 0);
+		igt_assert_eq(__dgem_sysfs_write(RTC, "wakealarm", "+2"), 0);
+	}
+	igt_assert_eq(__dgem_sysfs_write("/sys/power", "state", "mem"), 0);
+	igt_assert_lt(before, sleeps());
+}
+
+static void test_idle(int fd, uint32_t seed)
+{
+	uint32_t src = dgem_create_filled(fd, &dgem_kinds[0], SIZE, seed);
+	uint32_t dst = dgem_create(fd, &dgem_kinds[1], SIZE);
+	uint8_t *ptr = dgem_mmap(fd, src, SIZE);
+	int dmabuf = dgem_export(fd, src);
+
+	/* So that it is mapped for the engine, which must still hold afterwards. */
+	dgem_copy(fd, src, 0, dst, 0, DGEM_PAGE);
+	sleep_and_wake();
+	dgem_check(ptr, 0, SIZE, seed);
+	dgem_copy(fd, src, 0, dst, 0, SIZE);
+	dgem_check_object(fd, dst, SIZE, seed);
+	munmap(ptr, SIZE);
+	close(dmabuf);
+	gem_close(fd, src);
+	gem_close(fd, dst);
+}
+
+static void test_jobs(int fd, uint32_t seed)
+{
+	uint32_t src[JOBS], dst[JOBS], done[JOBS];
+	struct dgem_gate gate;
+
+	dgem_gate_close(&gate, fd);
+	for (int i = 0; i < JOBS; i++) {
+		src[i] = dgem_create_filled(fd, &dgem_kinds[0], SIZE, seed + i);
+		dst[i] = dgem_create(fd, &dgem_kinds[0], SIZE);
+		done[i] = syncobj_create(fd, 0);
+	}
+	/* The last one waits until the system is awake again. */
+	for (int i = 0; i < JOBS; i++) {
+		struct drm_dgem_op op = dgem_op_copy(src[i], 0, dst[i], 0, SIZE);
+
+		dgem_submit(fd, &op, 1, 0, i == JOBS - 1 ? gate.syncobj : 0, done[i]);
+	}
+	sleep_and_wake();
+	dgem_gate_open(&gate);
+	for (int i = 0; i < JOBS; i++) {
+		dgem_wait(fd, done[i]);
+		dgem_check_object(fd, dst[i], SIZE, seed + i);
+		syncobj_destroy(fd, done[i]);
+		gem_close(fd, src[i]);
+		gem_close(fd, dst[i]);
+	}
+	dgem_gate_fini(&gate);
+}
+
+static void test_instance(int fd, uint32_t seed)
+{
+	int instance;
+
+	dgem_require_configfs();
+	dgem_instance_make(NAME);
+	dgem_instance_enable(NAME, NULL);
+	instance = dgem_instance_open(NAME);
+	test_jobs(instance, seed);
+	close(instance);
+	dgem_instance_remove(NAME);
+}
+
+static const struct {
+	const char *name, *describe;
+	void (*test)(int fd, uint32_t seed);
+} tests[] = {
+	{ "idle", "Memory, mappings and exports survive a sleep.", test_idle },
+	{ "jobs", "Jobs end well after a sleep.", test_jobs },
+	{ "instance", "Jobs of another instance end well after a sleep.", test_instance },
+};
+
+static void run(int fd, void (*test)(int fd, uint32_t seed), int rounds)
+{
+	struct dgem_snapshot before;
+
+	dgem_snapshot(fd, &before);
+	for (int i = 1; i <= rounds; i++)
+		test(fd, i);
+	dgem_assert_unchanged(fd, &before);
+}
+
+int igt_main()
+{
+	int fd = -1;
+
+	igt_fixture() {
+		fd = dgem_open();
+		igt_require_sw_sync();
+		igt_require_f(contains("/sys/power/state", "mem"), "the system can't sleep\n");
+		igt_require_f(!access(RTC "/wakealarm", W_OK) || !access("/sys/power/pm_test", W_OK),
+			      "nothing to wake up by\n");
+		/* Their server knows nothing of the sleep, their channel loses what it was told. */
+		igt_require_f(!contains("/proc/mounts", " 9p "), "9p does not survive a sleep\n");
+	}
+
+	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
+		igt_describe(tests[i].describe);
+		igt_subtest(tests[i].name)
+			run(fd, tests[i].test, FEW);
+		igt_describe(tests[i].describe);
+		igt_subtest_f("stress-%s", tests[i].name)
+			run(fd, tests[i].test, MANY);
+	}
+
+	igt_fixture() {
+		__dgem_instance_remove(NAME);
+		close(fd);
+	}
+}
