@@ -5,7 +5,6 @@
 
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
-#include <linux/iosys-map.h>
 #include <linux/scatterlist.h>
 
 #include <drm/dgem_drm.h>
@@ -35,8 +34,8 @@
  * - begin and end of CPU access work on our memory and on all of its DMA mappings;
  * - the first export decides whether the dma-buf is writable, and a read-only one stays so: it is
  *   neither begun to be accessed for writing nor handed to another file as a writable object, and
- *   importers get it for devices that only read it. They get no kernel mapping of it: nobody can
- *   tell what they would do with that, and DRM drivers write their writeback by one.
+ *   importers get it for devices that only read it. A kernel mapping of it is given to everybody:
+ *   it knows no direction, dma-buf warns where one fails, and vivid for one does not expect that.
  *
  * An import takes no more than a reference; what the engine needs of it is made with its first job.
  * An engine that does not reach all of the machine's memory imports nothing: where a buffer lies is
@@ -121,11 +120,6 @@ static int dgem_dmabuf_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
 	return dgem_sync_end(obj, 0, obj->base.size, dir);
 }
 
-static int dgem_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
-{
-	return dgem_dmabuf_readonly(dmabuf) ? -EACCES : drm_gem_dmabuf_vmap(dmabuf, map);
-}
-
 static const struct dma_buf_ops dgem_dmabuf_ops = {
 	.attach = dgem_dmabuf_attach,
 	.map_dma_buf = dgem_dmabuf_map,
@@ -133,7 +127,7 @@ static const struct dma_buf_ops dgem_dmabuf_ops = {
 	.begin_cpu_access = dgem_dmabuf_begin,
 	.end_cpu_access = dgem_dmabuf_end,
 	.mmap = drm_gem_dmabuf_mmap,
-	.vmap = dgem_dmabuf_vmap,
+	.vmap = drm_gem_dmabuf_vmap,
 	.vunmap = drm_gem_dmabuf_vunmap,
 	.release = drm_gem_dmabuf_release,
 };
