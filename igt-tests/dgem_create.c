@@ -28,8 +28,11 @@
  * @contiguous: contiguous cached memory
  * @coherent: coherent memory
  * @wc: write-combined memory
+ * @pages: memory in pages
+ * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
  * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: exhaust-%s
  * Description: When memory runs out the call says ENOMEM, and all of it comes back.
@@ -39,8 +42,8 @@
  * @contiguous: contiguous cached memory
  * @coherent: coherent memory
  * @wc: write-combined memory
- * @pages: memory in pages
- * @lazy: memory in pages that come when they are needed
+ * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: cache-modes
  * Description: A cache mode that a kind can have is granted and told.
@@ -259,9 +262,10 @@ static void test_bad_flags(int fd)
 static void test_bad_size(int fd)
 {
 	struct drm_dgem_query_device device;
+	const struct dgem_kind *kind;
 
 	dgem_query_device(fd, &device);
-	for (uint32_t kind = DRM_DGEM_KIND_CONTIGUOUS; kind <= DRM_DGEM_KIND_COHERENT; kind++) {
+	for_each_dgem_kind_here(fd, kind, 0) {
 		const uint64_t bad[] = {
 			0, 1ull << 63, (1ull << 63) + 1, INT64_MAX, UINT64_MAX, UINT64_MAX - 4094,
 			UINT64_MAX - 4095, UINT64_MAX - 2 * 4096, device.max_size + 1,
@@ -269,7 +273,7 @@ static void test_bad_size(int fd)
 		};
 
 		for (int i = 0; i < ARRAY_SIZE(bad); i++)
-			create_err(fd, bad[i], kind, 0, 0, -EINVAL);
+			create_err(fd, bad[i], kind->kind, kind->cache, kind->flags, -EINVAL);
 	}
 }
 
@@ -278,10 +282,12 @@ static void test_bad_unsatisfiable(int fd)
 {
 	const uint64_t total = dgem_meminfo("MemTotal") + dgem_meminfo("SwapTotal");
 	struct drm_dgem_query_device device;
+	const struct dgem_kind *kind;
 	int tried = 0;
 
 	dgem_query_device(fd, &device);
-	for (uint32_t kind = DRM_DGEM_KIND_CONTIGUOUS; kind <= DRM_DGEM_KIND_COHERENT; kind++) {
+	for_each_dgem_kind_here(fd, kind, 0) {
+		const uint64_t limit = kind->limit ?: device.max_size + 1;
 		const uint64_t sizes[] = {
 			total, 1ull << 31, (1ull << 31) - 1, (1ull << 31) + 1, 1ull << 32,
 			(1ull << 32) - 1, (1ull << 32) + 1, (1ull << 33) + DGEM_PAGE, 1ull << 40,
@@ -289,10 +295,12 @@ static void test_bad_unsatisfiable(int fd)
 		};
 
 		for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
-			if (sizes[i] < total)
+			/* what is borrowed has to be there, and what is lazy need not */
+			if (sizes[i] < total || kind->borrow ||
+			    (kind->flags & DRM_DGEM_CREATE_LAZY))
 				continue;
-			create_err(fd, sizes[i], kind, 0, 0,
-				   sizes[i] > device.max_size ? -EINVAL : -ENOMEM);
+			create_err(fd, sizes[i], kind->kind, kind->cache, kind->flags,
+				   round_up_to_page(sizes[i]) >= limit ? -EINVAL : -ENOMEM);
 			tried++;
 		}
 	}

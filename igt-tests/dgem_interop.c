@@ -66,6 +66,7 @@
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
  * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  */
 
 IGT_TEST_DESCRIPTION("dgem and other drivers use each other's dma-bufs.");

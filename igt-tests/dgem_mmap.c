@@ -51,6 +51,7 @@
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
  * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: bad-handle
  * Description: There is no offset for a handle that does not exist.

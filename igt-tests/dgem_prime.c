@@ -39,6 +39,7 @@
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
  * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: mmap-private
  * Description: Copy-on-write mappings of a dma-buf are refused, read-only ones too.

@@ -9,6 +9,28 @@
 
 #include "dgem_util.h"
 
+/* Memory of the caller's own is pinned as long as the object lives, and may be unmapped before. */
+static struct drm_dgem_range lent;
+
+static void borrow_user(struct drm_dgem_create *create)
+{
+	void *ptr;
+
+	create->size = (create->size + DGEM_PAGE - 1) & ~(DGEM_PAGE - 1);
+	ptr = mmap(NULL, create->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	igt_assert(ptr != MAP_FAILED);
+	lent.addr = to_user_pointer(ptr);
+	lent.length = create->size;
+	create->source = to_user_pointer(&lent);
+	create->source_count = 1;
+	create->source_stride = sizeof(lent);
+}
+
+static void give_back_user(const struct drm_dgem_create *create)
+{
+	munmap((void *)(uintptr_t)lent.addr, lent.length);
+}
+
 const struct dgem_kind dgem_kinds[] = {
 	{
 		.name = "contiguous",
@@ -19,17 +41,20 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "coherent",
 		.kind = DRM_DGEM_KIND_COHERENT,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_PREFAULT,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT |
+			  DGEM_KIND_PREFAULT | DGEM_KIND_AT_ONCE,
 	}, {
 		.name = "wc",
 		.kind = DRM_DGEM_KIND_COHERENT,
 		.cache = DRM_DGEM_CACHE_WC,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_PREFAULT,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT |
+			  DGEM_KIND_PREFAULT | DGEM_KIND_AT_ONCE,
 	}, {
 		.name = "pages",
 		.kind = DRM_DGEM_KIND_PAGES,
 		.caps = DGEM_CAPS_ALL,
+		.traits = DGEM_KIND_SCATTERED,
 	}, {
 		.name = "lazy",
 		.kind = DRM_DGEM_KIND_PAGES,
@@ -39,12 +64,24 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "vmalloc",
 		.kind = DRM_DGEM_KIND_VMALLOC,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_PREFAULT,
+		.traits = DGEM_KIND_PREFAULT | DGEM_KIND_SCATTERED,
 	}, {
 		.name = "reserved",
 		.kind = DRM_DGEM_KIND_RESERVED,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_AT_ONCE,
+	}, {
+		.name = "noncontiguous",
+		.kind = DRM_DGEM_KIND_NONCONTIGUOUS,
+		.caps = DGEM_CAPS_ALL,
+		.traits = DGEM_KIND_POOL,
+		.limit = 1ull << 32,
+	}, {
+		.name = "user",
+		.kind = DRM_DGEM_KIND_USER,
+		.caps = DRM_DGEM_CAP_WRITE,
+		.borrow = borrow_user,
+		.give_back = give_back_user,
 	},
 	{ }
 };

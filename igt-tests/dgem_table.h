@@ -19,6 +19,11 @@
 /* Objects can be mapped as a whole by mmap(): their pages never come and go. */
 #define DGEM_KIND_PREFAULT	0x4
 
+/* Mappings are complete from the start: touching them takes no fault. */
+#define DGEM_KIND_AT_ONCE	0x8
+/* Memory need not be contiguous: objects may be larger than any block that is. */
+#define DGEM_KIND_SCATTERED	0x10
+
 /* What every kind but the borrowed ones can do. */
 #define DGEM_CAPS_ALL	(DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT | DRM_DGEM_CAP_WRITE)
 
@@ -36,6 +41,8 @@ struct dgem_kind {
 	uint32_t caps;
 	/* DGEM_KIND_* */
 	uint32_t traits;
+	/* sizes from here on are EINVAL; 0: no other than the device's own limit */
+	uint64_t limit;
 	/* for kinds that have to be told where memory is: fill in the rest, and what comes after */
 	void (*borrow)(struct drm_dgem_create *create);
 	void (*give_back)(const struct drm_dgem_create *create);

@@ -39,6 +39,7 @@
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
  * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: jobs-running
  * Description: Running and queued jobs end, with or without an error.

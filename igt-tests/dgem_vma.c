@@ -50,6 +50,7 @@
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
  * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  */
 
 IGT_TEST_DESCRIPTION("What the memory management may do with a mapping, and what not.");
