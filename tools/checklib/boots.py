@@ -34,7 +34,7 @@ class Boot:
 # imports are tested where the engine reaches everything: in edu32 and with the CPU.
 # dumb_buffer@create-clear has two threads that share the largest power of two that can be had:
 # without some room above it, one of them finds contiguous memory fragmented.
-# All have a pool of reserved memory that is within reach of edu's 28 bits and below its CMA.
+# Our tests have a pool of reserved memory, within reach of edu's 28 bits and below its CMA.
 POOL = ["--append", "memmap=16M$0x8000000"]
 LOAD = "load pool=16M@0x8000000"
 ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL]

@@ -37,7 +37,8 @@
 
 static char *dgem_engine_param = "auto";
 module_param_named(engine, dgem_engine_param, charp, 0444);
-MODULE_PARM_DESC(engine, "who moves the bytes: auto, cpu, or a dmaengine channel such as dma0chan0");
+MODULE_PARM_DESC(engine,
+		 "who moves the bytes: auto, cpu, or a dmaengine channel such as dma0chan0");
 
 static unsigned long long dgem_quota_param;
 module_param_named(quota, dgem_quota_param, ullong, 0644);
@@ -49,7 +50,8 @@ MODULE_PARM_DESC(file_quota, "bytes that objects made by one file may have (defa
 
 static char *dgem_pool_param = "";
 module_param_named(pool, dgem_pool_param, charp, 0644);
-MODULE_PARM_DESC(pool, "reserved memory that is not System RAM: size@start, such as 16M@0x30000000");
+MODULE_PARM_DESC(pool,
+		 "reserved memory that is not System RAM: size@start, such as 16M@0x30000000");
 
 static bool dgem_default_param = true;
 module_param_named(default_instance, dgem_default_param, bool, 0444);
