@@ -281,7 +281,7 @@ struct drm_dgem_range {
  * does not use and is not zero; -EOPNOTSUPP for a kind that this instance does not have; -ENOSPC if
  * a quota of the instance, the file or the caller's dmem cgroup does not allow for it; -ENOMEM.
  *
- * USER besides: -EINVAL for no range or more than 1024, a range that is empty or not of whole pages,
+ * USER besides: -EINVAL for no range or more than 1024, one that is empty or not of whole pages,
  * or a @size that is not their sum; -E2BIG for an element longer than this kernel knows, with bytes
  * set there; -EFAULT for a range with a gap, one that may not be written (without
  * DRM_DGEM_CREATE_READ_ONLY), or whose pages the kernel does not lend; -ENOMEM beyond

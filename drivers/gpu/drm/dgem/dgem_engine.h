@@ -93,7 +93,7 @@ struct dgem_engine_ops {
 	 * its objects, which are all held, are given back. May allocate, but not wait.
 	 */
 	int (*reach)(struct dgem_engine *engine, struct dgem_engine_job *job);
-	/** @unprepare: undo @prepare and @reach, when the job is over or was never run; may sleep */
+	/** @unprepare: undo @prepare and @reach, the job is over or was never run; may sleep */
 	void (*unprepare)(struct dgem_engine *engine, struct dgem_engine_job *job);
 	/**
 	 * @run: start a job; none other is running. Allocates nothing that could wait for memory.
@@ -108,12 +108,12 @@ struct dgem_engine_ops {
 	 */
 	void (*stop)(struct dgem_engine *engine, struct dgem_engine_job *job, int error);
 	/**
-	 * @suspend: bring the engine to a halt, with &dgem_device.asleep set: what is with the device
+	 * @suspend: bring the engine to a halt, &dgem_device.asleep set: what is with the device
 	 * comes back, and nothing follows, run or not. Returns 0, or -EBUSY if that takes too long.
 	 * Optional.
 	 */
 	int (*suspend)(struct dgem_engine *engine);
-	/** @resume: go on, with &dgem_device.asleep cleared; after a failed @suspend, too. Optional */
+	/** @resume: go on, &dgem_device.asleep cleared; after a failed @suspend, too. Optional */
 	void (*resume)(struct dgem_engine *engine);
 	/** @shutdown: end the running job with -ENODEV, for good, and give the device back */
 	void (*shutdown)(struct dgem_engine *engine);
