@@ -56,7 +56,7 @@ void dgem_unbind(void)
 	igt_assert_eq(__dgem_open_node("dgem", false), -ENODEV);
 }
 
-/* The engine's device and the directory of its driver (PATH_MAX), if it has one on a bus we know. */
+/* The engine's device and its driver's directory (PATH_MAX), if it has one on a bus we know. */
 bool dgem_engine_driver(int fd, char *driver, char *device)
 {
 	static const char * const buses[] = { "pci", "platform" };

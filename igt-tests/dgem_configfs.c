@@ -231,7 +231,7 @@ static void test_bad_engine(void)
 	int fd;
 
 	dgem_instance_make(ONE);
-	/* A channel that isn't there, and one of a device-tree node, which this instance has not. */
+	/* A channel that isn't there, and one of a device-tree node, which there is none of. */
 	dgem_instance_set(ONE, "engine", "dma99chan99");
 	igt_assert_eq(__dgem_instance_set(ONE, "enabled", "1"), -ENODEV);
 	dgem_instance_expect(ONE, "enabled", "0");

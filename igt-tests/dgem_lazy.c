@@ -347,8 +347,8 @@ static void test_threads(int fd)
 		crowd.handle = create_lazy(fd, crowd.size);
 		crowd.ptr = dgem_mmap(fd, crowd.handle, crowd.size);
 		for (int i = 0; i < ARRAY_SIZE(threads); i++)
-			igt_assert_eq(pthread_create(&threads[i], NULL, i ? one_of_many : who_copies,
-						     &crowd), 0);
+			igt_assert_eq(pthread_create(&threads[i], NULL,
+						     i ? one_of_many : who_copies, &crowd), 0);
 		for (int i = 0; i < ARRAY_SIZE(threads); i++)
 			pthread_join(threads[i], NULL);
 		igt_assert_eq_u64(resident(fd, crowd.handle), crowd.size);

@@ -177,8 +177,8 @@ int igt_main()
 		fd = dgem_open();
 		igt_require_sw_sync();
 		igt_require_f(contains("/sys/power/state", "mem"), "the system can't sleep\n");
-		igt_require_f(!access(RTC "/wakealarm", W_OK) || !access("/sys/power/pm_test", W_OK),
-			      "nothing to wake up by\n");
+		igt_require_f(!access(RTC "/wakealarm", W_OK) ||
+			      !access("/sys/power/pm_test", W_OK), "nothing to wake up by\n");
 		/* Their server knows nothing of the sleep, their channel loses what it was told. */
 		igt_require_f(!contains("/proc/mounts", " 9p "), "9p does not survive a sleep\n");
 	}
