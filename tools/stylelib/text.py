@@ -16,7 +16,7 @@ from .gate import call, fail, head, ok, silent, skip
 # way (C's own integer types, libdrm's names, IGT's "int igt_main()").
 NOT_FOR_USER_SPACE = ("PREFER_KERNEL_TYPES", "CAMELCASE", "VOLATILE", "ARRAY_SIZE",
                       "PREFER_DEFINED_ATTRIBUTE_MACRO", "EMBEDDED_FUNCTION_NAME",
-                      "FUNCTION_WITHOUT_ARGS")
+                      "FUNCTION_WITHOUT_ARGS", "LONG_LINE_STRING")
 # What goes into no kernel tree may stand in for what an old one lacks.
 NOT_FOR_COMPAT = ("LINUX_VERSION_CODE", "CONSTANT_COMPARISON", "COMPLEX_MACRO", "SPACING",
                   "MACRO_ARG_UNUSED", "MACRO_WITH_FLOW_CONTROL")
