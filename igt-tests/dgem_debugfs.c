@@ -33,6 +33,7 @@
  * @lazy: memory in pages that come when they are touched
  * @vmalloc: single pages
  * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: unprivileged
  * Description: Nobody else reads addresses, even if debugfs is open to all.

@@ -32,6 +32,7 @@
  * @lazy: memory in pages that come when they are touched
  * @vmalloc: vmalloc memory
  * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: shared
  * Description: What others can reach by a dma-buf or a handle counts as shared, for all of them.

@@ -39,6 +39,7 @@
  * @pages: memory in pages
  * @vmalloc: vmalloc memory
  * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: sizes
  * Description: Sizes that no quota could hold are ENOSPC, those that make no sense still EINVAL.
