@@ -210,13 +210,14 @@ static bool dgem_fault_populate(struct vm_fault *vmf, struct dgem_object *obj)
 /*
  * Called before and after a fault does anything. The page asked for is there in between, and stays:
  * for objects whose pages come and go, that takes the reservation lock. Memory that can't be had is
- * SIGBUS: out of memory would be a reason to try again for ever.
+ * SIGBUS: out of memory would be a reason to try again for ever. This is dgem_gem_changes() without
+ * the call: a fault of one page is short.
  */
-static vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_object *obj, int *idx)
+static inline vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_object *obj, int *idx)
 {
 	if (!drm_dev_enter(obj->base.dev, idx))
 		return VM_FAULT_SIGBUS;
-	if (!dgem_gem_changes(obj))
+	if (likely(!obj->ops->purge))
 		return 0;
 
 	dma_resv_lock(obj->base.resv, NULL);
@@ -227,9 +228,9 @@ static vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_object *obj
 	return VM_FAULT_SIGBUS;
 }
 
-static void dgem_fault_end(struct dgem_object *obj, int idx)
+static inline void dgem_fault_end(struct dgem_object *obj, int idx)
 {
-	if (dgem_gem_changes(obj))
+	if (unlikely(obj->ops->purge))
 		dma_resv_unlock(obj->base.resv);
 	drm_dev_exit(idx);
 }
