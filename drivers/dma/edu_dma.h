@@ -59,6 +59,7 @@ struct edu_dma_desc {
  * struct edu_dma_stats - what the device has done since it was bound
  * @irqs: interrupts acknowledged
  * @lost: those of them that were dropped on request
+ * @failed: descriptors that ended with an error on request
  * @legs_in: legs from memory to the device
  * @legs_out: legs from the device to memory
  * @bytes_in: bytes moved by @legs_in
@@ -69,6 +70,7 @@ struct edu_dma_desc {
 struct edu_dma_stats {
 	u64 irqs;
 	u64 lost;
+	u64 failed;
 	u64 legs_in;
 	u64 legs_out;
 	u64 bytes_in;
@@ -83,6 +85,10 @@ struct edu_dma_stats {
  * @regs: BAR 0
  * @called: woken when @calling drops
  * @lose_irq: how many of the next DMA interrupts to drop, set by debugfs
+ * @fail_leg: which of the next legs to take for failed (1: the next one), set by debugfs
+ * @abort_leg: which of them to take for aborted
+ * @max_segment: bytes of the longest descriptor taken
+ * @boundary: mask of ones; no descriptor may cross a multiple of it plus one
  * @debugfs: directory of this device
  * @reap: queues the structure to be freed
  * @lock: protects all below and @chan's cookies; innermost, taken in hard interrupts
@@ -93,6 +99,7 @@ struct edu_dma_stats {
  * @prepared: descriptors that their consumer has not submitted yet
  * @submitted: submitted, but not issued
  * @issued: waiting for their turn
+ * @failed: cookie of the descriptor that failed last, or 0
  * @stats: shown by debugfs
  */
 struct edu_dma {
@@ -102,6 +109,10 @@ struct edu_dma {
 	void __iomem *regs;
 	wait_queue_head_t called;
 	atomic_t lose_irq;
+	atomic_t fail_leg;
+	atomic_t abort_leg;
+	u32 max_segment;
+	u64 boundary;
 	struct dentry *debugfs;
 	struct llist_node reap;
 
@@ -114,6 +125,7 @@ struct edu_dma {
 	struct list_head prepared;
 	struct list_head submitted;
 	struct list_head issued;
+	dma_cookie_t failed;
 	struct edu_dma_stats stats;
 };
 

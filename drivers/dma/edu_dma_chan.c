@@ -22,9 +22,14 @@
  *
  * The device reports neither bus errors nor a leg that hangs, and there is no watchdog here: a
  * lost interrupt shows as a transfer that does not complete, and it is the consumer who decides
- * how long that is too long. Terminating then makes the channel usable again. Tests make interrupts
- * get lost by writing their number to lose_irq in debugfs, edu_dma/<PCI address>; the file stats
- * beside it tells interrupts, legs and bytes.
+ * how long that is too long. Terminating then makes the channel usable again.
+ *
+ * Tests make things go wrong by writing to files in debugfs, edu_dma/<PCI address>: lose_irq takes
+ * the number of interrupts to lose, fail_leg and abort_leg the number of the leg to fail, counted
+ * from one. The descriptor then ends with the error that a real channel would report, the bytes of
+ * that leg count as not moved, and later descriptors go on. The file stats beside them tells
+ * interrupts, legs and bytes. Module parameters give the channel the limits of others: max_segment,
+ * boundary and copy_align; a descriptor that does not keep to them is refused.
  *
  * The channel is private (DMA_PRIVATE): at a tenth of a second a leg nobody wants async_tx to
  * pick it up for general offload.
@@ -35,6 +40,8 @@
  * half is a thread already, needs little of them, and one code path serves both kinds of build.
  */
 
+#include <linux/align.h>
+#include <linux/bits.h>
 #include <linux/bottom_half.h>
 #include <linux/cleanup.h>
 #include <linux/device.h>
@@ -75,6 +82,30 @@ static dma_cookie_t edu_dma_tx_submit(struct dma_async_tx_descriptor *tx)
 	return cookie;
 }
 
+static bool edu_dma_crosses(const struct edu_dma *edu, dma_addr_t addr, size_t len)
+{
+	return (addr & edu->boundary) + (u64)len - 1 > edu->boundary;
+}
+
+/* Whether a consumer has kept to what it was told of the channel. */
+static bool edu_dma_takes(const struct edu_dma *edu, dma_addr_t dst, dma_addr_t src, size_t len)
+{
+	u64 align = BIT(edu->dma.copy_align);
+
+	/* A residue has 32 bits. */
+	if (!len || len > U32_MAX)
+		return false;
+
+	if (len > edu->max_segment || !IS_ALIGNED(dst | src | len, align) ||
+	    edu_dma_crosses(edu, dst, len) || edu_dma_crosses(edu, src, len)) {
+		dev_err_ratelimited(edu->dma.dev, "%zu bytes from %pad to %pad exceed its limits\n",
+				    len, &src, &dst);
+		return false;
+	}
+
+	return true;
+}
+
 static struct dma_async_tx_descriptor *
 edu_dma_prep_memcpy(struct dma_chan *chan, dma_addr_t dst, dma_addr_t src, size_t len,
 		    unsigned long flags)
@@ -82,8 +113,7 @@ edu_dma_prep_memcpy(struct dma_chan *chan, dma_addr_t dst, dma_addr_t src, size_
 	struct edu_dma *edu = to_edu_dma(chan);
 	struct edu_dma_desc *desc;
 
-	/* A residue has 32 bits. */
-	if (!len || len > U32_MAX)
+	if (!edu_dma_takes(edu, dst, src, len))
 		return NULL;
 
 	desc = kzalloc_obj(*desc, GFP_NOWAIT);
@@ -152,8 +182,11 @@ static enum dma_status edu_dma_tx_status(struct dma_chan *chan, dma_cookie_t coo
 		state.last = chan->completed_cookie;
 		state.used = chan->cookie;
 		status = dma_async_is_complete(cookie, state.last, state.used);
-		if (status == DMA_COMPLETE)
+		if (status == DMA_COMPLETE) {
+			if (cookie == edu->failed)
+				status = DMA_ERROR;
 			break;
+		}
 
 		desc = edu_dma_find(edu, cookie);
 		if (desc) {
@@ -382,7 +415,6 @@ void edu_dma_chan_init(struct edu_dma *edu)
 
 	dma_cap_set(DMA_MEMCPY, dma->cap_mask);
 	dma_cap_set(DMA_PRIVATE, dma->cap_mask);
-	dma->copy_align = DMAENGINE_ALIGN_1_BYTE;
 	dma->directions = BIT(DMA_MEM_TO_MEM);
 	/* The burst is a chunk, as much as the device moves in one go. */
 	dma->residue_granularity = DMA_RESIDUE_GRANULARITY_BURST;

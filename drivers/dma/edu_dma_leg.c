@@ -137,6 +137,44 @@ static bool edu_dma_book_leg(struct edu_dma *edu)
 	return desc->done == desc->len;
 }
 
+/* What becomes of the leg that has just ended: the device knows no errors, tests ask for some. */
+static enum dmaengine_tx_result edu_dma_verdict(struct edu_dma *edu)
+{
+	bool failed = !atomic_dec_if_positive(&edu->fail_leg);
+	bool aborted = !atomic_dec_if_positive(&edu->abort_leg);
+
+	if (aborted)
+		return DMA_TRANS_ABORTED;
+	if (failed)
+		return edu->active->inside ? DMA_TRANS_WRITE_FAILED : DMA_TRANS_READ_FAILED;
+	return DMA_TRANS_NOERROR;
+}
+
+/*
+ * Does what the end of a leg of the active descriptor asks for. Returns the descriptor if that is
+ * its end, too: after the last leg, or the first that failed, whose bytes do not count.
+ */
+static struct edu_dma_desc *edu_dma_end_leg(struct edu_dma *edu, enum dmaengine_tx_result *result)
+{
+	struct edu_dma_desc *desc = edu->active;
+
+	lockdep_assert_held(&edu->lock);
+
+	*result = edu_dma_verdict(edu);
+	if (*result != DMA_TRANS_NOERROR) {
+		edu->stats.failed++;
+		edu->failed = desc->tx.cookie;
+	} else if (!edu_dma_book_leg(edu)) {
+		return NULL;
+	}
+
+	edu->active = NULL;
+	edu->chan.completed_cookie = desc->tx.cookie;
+	edu->calling = true;
+
+	return desc;
+}
+
 /**
  * edu_dma_look() - if a leg has ended, do what follows from it
  * @edu: the device, not gone
@@ -147,6 +185,7 @@ static bool edu_dma_book_leg(struct edu_dma *edu)
  */
 void edu_dma_look(struct edu_dma *edu)
 {
+	enum dmaengine_tx_result result = DMA_TRANS_NOERROR;
 	struct edu_dma_desc *desc = NULL;
 
 	scoped_guard(spinlock_irqsave, &edu->lock) {
@@ -154,12 +193,8 @@ void edu_dma_look(struct edu_dma *edu)
 			return;
 
 		edu->busy = false;
-		if (edu->active && edu_dma_book_leg(edu)) {
-			desc = edu->active;
-			edu->active = NULL;
-			edu->chan.completed_cookie = desc->tx.cookie;
-			edu->calling = true;
-		}
+		if (edu->active)
+			desc = edu_dma_end_leg(edu, &result);
 		/* The next job runs while this one's consumer is being told. */
 		edu_dma_kick(edu);
 	}
@@ -167,7 +202,7 @@ void edu_dma_look(struct edu_dma *edu)
 	if (!desc)
 		return;
 
-	edu_dma_give_back(desc, DMA_TRANS_NOERROR);
+	edu_dma_give_back(desc, result);
 	edu_dma_called(edu);
 }
 

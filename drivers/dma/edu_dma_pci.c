@@ -8,6 +8,7 @@
 #include <linux/cleanup.h>
 #include <linux/debugfs.h>
 #include <linux/dma-mapping.h>
+#include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pm.h>
@@ -23,6 +24,19 @@ static unsigned int dma_bits = 28;
 module_param(dma_bits, uint, 0444);
 MODULE_PARM_DESC(dma_bits, "Address bits that the device's dma_mask property leaves (default 28)");
 
+/* The device itself has none of these limits; consumers are tested with them. */
+static unsigned int max_segment;
+module_param(max_segment, uint, 0444);
+MODULE_PARM_DESC(max_segment, "Bytes of the longest descriptor, a multiple of the page size (default 0: no limit)");
+
+static unsigned int boundary;
+module_param(boundary, uint, 0444);
+MODULE_PARM_DESC(boundary, "No descriptor crosses a multiple of this power of two, a page or more (default 0: no limit)");
+
+static unsigned int copy_align = 1;
+module_param(copy_align, uint, 0444);
+MODULE_PARM_DESC(copy_align, "Addresses and lengths are multiples of this power of two, 256 at most (default 1)");
+
 static struct dentry *edu_dma_debugfs;
 
 static int edu_dma_stats_show(struct seq_file *m, void *unused)
@@ -35,6 +49,7 @@ static int edu_dma_stats_show(struct seq_file *m, void *unused)
 
 	seq_printf(m, "interrupts: %llu\n", stats.irqs);
 	seq_printf(m, "lost: %llu\n", stats.lost);
+	seq_printf(m, "failed: %llu\n", stats.failed);
 	seq_printf(m, "legs-in: %llu\n", stats.legs_in);
 	seq_printf(m, "legs-out: %llu\n", stats.legs_out);
 	seq_printf(m, "bytes-in: %llu\n", stats.bytes_in);
@@ -49,6 +64,29 @@ static void edu_dma_debugfs_create(struct edu_dma *edu)
 	edu->debugfs = debugfs_create_dir(pci_name(edu->pdev), edu_dma_debugfs);
 	debugfs_create_file("stats", 0444, edu->debugfs, edu, &edu_dma_stats_fops);
 	debugfs_create_atomic_t("lose_irq", 0600, edu->debugfs, &edu->lose_irq);
+	debugfs_create_atomic_t("fail_leg", 0600, edu->debugfs, &edu->fail_leg);
+	debugfs_create_atomic_t("abort_leg", 0600, edu->debugfs, &edu->abort_leg);
+}
+
+static int edu_dma_set_limits(struct edu_dma *edu)
+{
+	struct device *dev = &edu->pdev->dev;
+
+	if (!IS_ALIGNED(max_segment, PAGE_SIZE))
+		return dev_err_probe(dev, -EINVAL, "max_segment=%u is out of range\n", max_segment);
+	if (boundary && (boundary < PAGE_SIZE || !is_power_of_2(boundary)))
+		return dev_err_probe(dev, -EINVAL, "boundary=%u is out of range\n", boundary);
+	if (!is_power_of_2(copy_align) || copy_align > BIT(DMAENGINE_ALIGN_256_BYTES))
+		return dev_err_probe(dev, -EINVAL, "copy_align=%u is out of range\n", copy_align);
+
+	edu->max_segment = max_segment ?: U32_MAX;
+	dma_set_max_seg_size(dev, edu->max_segment);
+	edu->boundary = boundary ? boundary - 1 : U64_MAX;
+	if (boundary)
+		dma_set_seg_boundary(dev, edu->boundary);
+	edu->dma.copy_align = ilog2(copy_align);
+
+	return 0;
 }
 
 static int edu_dma_setup(struct edu_dma *edu)
@@ -77,7 +115,9 @@ static int edu_dma_setup(struct edu_dma *edu)
 	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(bits));
 	if (ret)
 		return dev_err_probe(dev, ret, "no memory within %u address bits\n", bits);
-	dma_set_max_seg_size(dev, U32_MAX);
+	ret = edu_dma_set_limits(edu);
+	if (ret)
+		return ret;
 
 	pci_set_master(pdev);
 	ret = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_ALL_TYPES);
