@@ -33,6 +33,7 @@ extern "C" {
 #define DRM_DGEM_SYNC		0x04
 #define DRM_DGEM_SUBMIT		0x05
 #define DRM_DGEM_PURGE		0x06
+#define DRM_DGEM_JOB		0x07
 
 /**
  * enum drm_dgem_kind - where an object's memory comes from
@@ -205,6 +206,8 @@ struct drm_dgem_query_engine {
 	__u8 name[32];
 	/** @device: the name of the device that moves the bytes, empty for the CPU */
 	__u8 device[32];
+	/** @ops: bit (1 << op) for every &enum drm_dgem_op_code that SUBMIT takes here */
+	__u64 ops;
 };
 
 /**
@@ -431,6 +434,13 @@ enum drm_dgem_op_code {
 	DRM_DGEM_OP_COPY = 0,
 	/** @DRM_DGEM_OP_COPY_2D: copy @height rows of @width bytes, rows starting a pitch apart */
 	DRM_DGEM_OP_COPY_2D = 1,
+	/**
+	 * @DRM_DGEM_OP_FILL: write @pattern over and over into @width bytes; @height and @dst_pitch
+	 * are zero
+	 */
+	DRM_DGEM_OP_FILL = 2,
+	/** @DRM_DGEM_OP_FILL_2D: the same in @height rows of @width bytes, a @dst_pitch apart */
+	DRM_DGEM_OP_FILL_2D = 3,
 };
 
 /**
@@ -438,6 +448,10 @@ enum drm_dgem_op_code {
  *
  * Operations of a job run in order. Source and destination may lie in one object if the spans from
  * their first to their last byte do not overlap (-EINVAL).
+ *
+ * A fill reads no object: @src, @src_offset and @src_pitch are zero. A copy has no pattern:
+ * @pattern and @pattern_size are zero, or left out: the members up to @dst_pitch were the whole
+ * structure in the first version, and an element may still end there.
  */
 struct drm_dgem_op {
 	/** @op: one of &enum drm_dgem_op_code */
@@ -452,9 +466,9 @@ struct drm_dgem_op {
 	__u64 src_offset;
 	/** @dst_offset: first byte written */
 	__u64 dst_offset;
-	/** @width: bytes to copy, or bytes a row; not zero */
+	/** @width: bytes to write, or bytes a row; not zero */
 	__u64 width;
-	/** @height: rows; not zero for COPY_2D */
+	/** @height: rows; not zero for COPY_2D and FILL_2D */
 	__u32 height;
 	/** @pad: must be zero */
 	__u32 pad;
@@ -462,17 +476,40 @@ struct drm_dgem_op {
 	__u64 src_pitch;
 	/** @dst_pitch: bytes from a destination row to the next, not below @width */
 	__u64 dst_pitch;
+	/**
+	 * @pattern: what a fill writes, as the CPU would store an integer of @pattern_size bytes;
+	 * the bits above that are zero
+	 */
+	__u64 pattern;
+	/**
+	 * @pattern_size: 1, 2, 4 or 8 bytes for a fill, whose @dst_offset, @width and @dst_pitch
+	 * are multiples of it
+	 */
+	__u32 pattern_size;
+	/** @pad2: must be zero */
+	__u32 pad2;
 };
 
+/** DRM_DGEM_OP_SIZE_MIN - bytes of the first version of &struct drm_dgem_op */
+#define DRM_DGEM_OP_SIZE_MIN	64
+
 /**
- * struct drm_dgem_syncobj - a syncobj, or a point of a timeline, to wait for or to signal
+ * DRM_DGEM_SYNCOBJ_SYNC_FILE - the element is a sync_file. To wait for: &drm_dgem_syncobj.handle is
+ * its file descriptor. To signal: the kernel makes a new one, close-on-exec, and writes its
+ * descriptor to &drm_dgem_syncobj.handle.
+ */
+#define DRM_DGEM_SYNCOBJ_SYNC_FILE	0x1
+
+/**
+ * struct drm_dgem_syncobj - a syncobj, a point of a timeline, or a sync_file, to wait for or to
+ * signal
  */
 struct drm_dgem_syncobj {
-	/** @handle: syncobj of this file */
+	/** @handle: in: syncobj of this file, or a sync_file; out: the new sync_file */
 	__u32 handle;
-	/** @flags: must be zero */
+	/** @flags: in: DRM_DGEM_SYNCOBJ_* */
 	__u32 flags;
-	/** @point: point of a timeline, or 0 for a binary syncobj */
+	/** @point: in: point of a timeline, or 0 for a binary syncobj and a sync_file */
 	__u64 point;
 };
 
@@ -481,6 +518,11 @@ struct drm_dgem_syncobj {
  * count
  */
 #define DRM_DGEM_SUBMIT_NO_IMPLICIT	0x1
+/**
+ * DRM_DGEM_SUBMIT_HIGH - the job goes before all that wait without this flag. For DRM masters and
+ * holders of CAP_SYS_NICE (-EACCES)
+ */
+#define DRM_DGEM_SUBMIT_HIGH		0x2
 
 /**
  * struct drm_dgem_submit - queue a job
@@ -490,13 +532,20 @@ struct drm_dgem_syncobj {
  * is checked before anything is queued. DRM_DGEM_SUBMIT_NO_IMPLICIT still leaves a bookkeeping
  * fence, so that memory is not taken away under the job.
  *
+ * Jobs of a file with the same priority run in their order, and files take turns. A job that fails
+ * signals its fences with -EIO (the engine reported an error) or -ETIMEDOUT (it made no progress);
+ * DRM_IOCTL_DGEM_JOB tells how far it got.
+ *
  * Errors: -EINVAL (bad count, stride, operation, range, alignment; a syncobj in @in_syncs that has
- * no fence yet), -E2BIG (an element longer than this kernel knows, with bytes set there), -ENOENT
- * (an object or syncobj), -EACCES (writing an object that cannot be written), -EOPNOTSUPP (an
- * object that the engine cannot reach), -ENXIO (a range of an object that was purged), -ENOSPC (a
- * quota does not allow for the memory of a lazy object), -ENOMEM, -ENODEV, -ERESTARTSYS. An import
- * is attached to the engine and mapped for it by the first job that uses it: what its exporter says
- * against that is an error of that SUBMIT.
+ * no fence yet; a descriptor there that is no sync_file), -E2BIG (an element longer than this
+ * kernel knows, with bytes set there), -ENOENT (an object or syncobj), -EACCES (writing an object
+ * that cannot be written; DRM_DGEM_SUBMIT_HIGH), -EOPNOTSUPP (an object that the engine cannot
+ * reach), -ENXIO (a range of an object that was purged), -ENOSPC (a quota does not allow for the
+ * memory of a lazy object), -EMFILE or -ENFILE (no room for a new sync_file), -EFAULT (its
+ * descriptor cannot be written, too), -ENOMEM, -ENODEV, -ERESTARTSYS.
+ *
+ * An import is attached to the engine and mapped for it by the first job that uses it: what its
+ * exporter says against that is an error of that SUBMIT.
  */
 struct drm_dgem_submit {
 	/**
@@ -506,7 +555,7 @@ struct drm_dgem_submit {
 	__u64 ops;
 	/** @op_count: in: 1 to &drm_dgem_query_device.max_ops */
 	__u32 op_count;
-	/** @op_stride: in: bytes an element, sizeof(struct drm_dgem_op) to 4096, a multiple of 8 */
+	/** @op_stride: in: bytes an element, DRM_DGEM_OP_SIZE_MIN to 4096, a multiple of 8 */
 	__u32 op_stride;
 	/** @in_syncs: in: user pointer to @in_sync_count elements of &struct drm_dgem_syncobj */
 	__u64 in_syncs;
@@ -523,6 +572,46 @@ struct drm_dgem_submit {
 	__u32 sync_stride;
 	/** @flags: in: DRM_DGEM_SUBMIT_* */
 	__u32 flags;
+	/** @job: out: the job's number within this file, for DRM_IOCTL_DGEM_JOB; never 0 */
+	__u64 job;
+};
+
+/** enum drm_dgem_job_state - where a job is */
+enum drm_dgem_job_state {
+	/** @DRM_DGEM_JOB_QUEUED: it waits for its dependencies, or for its turn */
+	DRM_DGEM_JOB_QUEUED = 0,
+	/** @DRM_DGEM_JOB_RUNNING: the engine is at it */
+	DRM_DGEM_JOB_RUNNING = 1,
+	/** @DRM_DGEM_JOB_DONE: it is over, well or not */
+	DRM_DGEM_JOB_DONE = 2,
+};
+
+/**
+ * struct drm_dgem_job - ask how far a job has got
+ *
+ * A file remembers its last 256 jobs, and answers for a job from the moment that its fence has
+ * signalled, if not before.
+ *
+ * Errors: -ENOENT for a number that SUBMIT did not give to this file, or longer ago than that;
+ * -EINVAL for a non-zero @flags or @pad.
+ */
+struct drm_dgem_job {
+	/** @job: in: &drm_dgem_submit.job */
+	__u64 job;
+	/**
+	 * @bytes: out: bytes that the engine is known to have written. The operations' bytes count
+	 * in their order, so of a job that failed just so many are there, and perhaps some of those
+	 * that follow
+	 */
+	__u64 bytes;
+	/** @state: out: one of &enum drm_dgem_job_state */
+	__u32 state;
+	/** @error: out: 0, or the negative error number that the job's fence carries */
+	__s32 error;
+	/** @flags: in: must be zero */
+	__u32 flags;
+	/** @pad: in: must be zero */
+	__u32 pad;
 };
 
 /**
@@ -559,8 +648,9 @@ struct drm_dgem_purge {
 #define DRM_IOCTL_DGEM_INFO	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_INFO, struct drm_dgem_info)
 #define DRM_IOCTL_DGEM_MMAP	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_MMAP, struct drm_dgem_mmap)
 #define DRM_IOCTL_DGEM_SYNC	DRM_IOW(DRM_COMMAND_BASE + DRM_DGEM_SYNC, struct drm_dgem_sync)
-#define DRM_IOCTL_DGEM_SUBMIT	DRM_IOW(DRM_COMMAND_BASE + DRM_DGEM_SUBMIT, struct drm_dgem_submit)
+#define DRM_IOCTL_DGEM_SUBMIT	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_SUBMIT, struct drm_dgem_submit)
 #define DRM_IOCTL_DGEM_PURGE	DRM_IOW(DRM_COMMAND_BASE + DRM_DGEM_PURGE, struct drm_dgem_purge)
+#define DRM_IOCTL_DGEM_JOB	DRM_IOWR(DRM_COMMAND_BASE + DRM_DGEM_JOB, struct drm_dgem_job)
 
 #if defined(__cplusplus)
 }

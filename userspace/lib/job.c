@@ -10,7 +10,9 @@
 
 #include "dgem_priv.h"
 
-_Static_assert(DGEM_SUBMIT_NO_IMPLICIT == DRM_DGEM_SUBMIT_NO_IMPLICIT, "same submit flags");
+_Static_assert(DGEM_SUBMIT_NO_IMPLICIT == DRM_DGEM_SUBMIT_NO_IMPLICIT &&
+	       DGEM_SUBMIT_HIGH == DRM_DGEM_SUBMIT_HIGH, "same submit flags");
+_Static_assert((int)DGEM_JOB_DONE == (int)DRM_DGEM_JOB_DONE, "same states of jobs");
 
 /* An array of elements of one size. */
 struct list {
@@ -24,11 +26,13 @@ struct dgem_job {
 	struct dgem_device *dev;
 	/* struct drm_dgem_op */
 	struct list ops;
-	/* struct dgem_bo *: destination and source of each operation, with references */
+	/* struct dgem_bo *: destination of each operation, and source of a copy, with references */
 	struct list bos;
 	/* struct drm_dgem_syncobj */
 	struct list in;
 	struct list out;
+	/* the kernel's number of the last submission, 0 before the first */
+	uint64_t number;
 };
 
 /* Room for one more at the end, or NULL; the caller counts it. */
@@ -95,13 +99,14 @@ static int add_bo(struct dgem_job *job, struct dgem_bo *bo)
 	return 0;
 }
 
+/* A fill has no source. */
 static int add_op(struct dgem_job *job, struct dgem_bo *dst, struct dgem_bo *src,
 		  const struct drm_dgem_op *op)
 {
 	struct drm_dgem_op *slot;
 	int ret;
 
-	if (dst->dev != job->dev || src->dev != job->dev)
+	if (dst->dev != job->dev || (src && src->dev != job->dev))
 		return -EINVAL;
 	slot = list_next(&job->ops, sizeof(*slot));
 	if (!slot)
@@ -109,7 +114,7 @@ static int add_op(struct dgem_job *job, struct dgem_bo *dst, struct dgem_bo *src
 	ret = add_bo(job, dst);
 	if (ret)
 		return ret;
-	ret = add_bo(job, src);
+	ret = src ? add_bo(job, src) : 0;
 	if (ret) {
 		job->bos.count--;
 		dgem_bo_del(dst);
@@ -117,7 +122,7 @@ static int add_op(struct dgem_job *job, struct dgem_bo *dst, struct dgem_bo *src
 	}
 	*slot = *op;
 	slot->dst = dst->handle;
-	slot->src = src->handle;
+	slot->src = src ? src->handle : 0;
 	job->ops.count++;
 	return 0;
 }
@@ -152,15 +157,53 @@ DGEM_PUBLIC int dgem_job_copy_2d(struct dgem_job *job, struct dgem_bo *dst, uint
 	return add_op(job, dst, src, &op);
 }
 
-static int add_syncobj(struct list *list, uint32_t handle, uint64_t point)
+DGEM_PUBLIC int dgem_job_fill(struct dgem_job *job, struct dgem_bo *dst, uint64_t dst_offset,
+			      uint64_t length, uint64_t pattern, uint32_t pattern_size)
+{
+	struct drm_dgem_op op = {
+		.op = DRM_DGEM_OP_FILL,
+		.dst_offset = dst_offset,
+		.width = length,
+		.pattern = pattern,
+		.pattern_size = pattern_size,
+	};
+
+	return add_op(job, dst, NULL, &op);
+}
+
+DGEM_PUBLIC int dgem_job_fill_2d(struct dgem_job *job, struct dgem_bo *dst, uint64_t dst_offset,
+				 uint64_t dst_pitch, uint64_t width, uint32_t height,
+				 uint64_t pattern, uint32_t pattern_size)
+{
+	struct drm_dgem_op op = {
+		.op = DRM_DGEM_OP_FILL_2D,
+		.dst_offset = dst_offset,
+		.width = width,
+		.height = height,
+		.dst_pitch = dst_pitch,
+		.pattern = pattern,
+		.pattern_size = pattern_size,
+	};
+
+	return add_op(job, dst, NULL, &op);
+}
+
+static int add_sync(struct list *list, const struct drm_dgem_syncobj *sync)
 {
 	struct drm_dgem_syncobj *slot = list_next(list, sizeof(*slot));
 
 	if (!slot)
 		return -ENOMEM;
-	*slot = (struct drm_dgem_syncobj){ .handle = handle, .point = point };
+	*slot = *sync;
 	list->count++;
 	return 0;
+}
+
+static int add_syncobj(struct list *list, uint32_t handle, uint64_t point)
+{
+	const struct drm_dgem_syncobj sync = { .handle = handle, .point = point };
+
+	return add_sync(list, &sync);
 }
 
 DGEM_PUBLIC int dgem_job_wait_syncobj(struct dgem_job *job, uint32_t handle, uint64_t point)
@@ -171,6 +214,16 @@ DGEM_PUBLIC int dgem_job_wait_syncobj(struct dgem_job *job, uint32_t handle, uin
 DGEM_PUBLIC int dgem_job_signal_syncobj(struct dgem_job *job, uint32_t handle, uint64_t point)
 {
 	return add_syncobj(&job->out, handle, point);
+}
+
+DGEM_PUBLIC int dgem_job_wait_sync_file(struct dgem_job *job, int fd)
+{
+	const struct drm_dgem_syncobj sync = {
+		.handle = (uint32_t)fd,
+		.flags = DRM_DGEM_SYNCOBJ_SYNC_FILE,
+	};
+
+	return add_sync(&job->in, &sync);
 }
 
 DGEM_PUBLIC int dgem_job_submit(struct dgem_job *job, uint32_t flags)
@@ -186,8 +239,40 @@ DGEM_PUBLIC int dgem_job_submit(struct dgem_job *job, uint32_t flags)
 		.sync_stride = sizeof(struct drm_dgem_syncobj),
 		.flags = flags,
 	};
+	int ret;
 
-	return dgem_ioctl(job->dev, DRM_IOCTL_DGEM_SUBMIT, &args);
+	ret = dgem_ioctl(job->dev, DRM_IOCTL_DGEM_SUBMIT, &args);
+	if (!ret)
+		job->number = args.job;
+	return ret;
+}
+
+DGEM_PUBLIC int dgem_job_submit_sync_file(struct dgem_job *job, uint32_t flags)
+{
+	const struct drm_dgem_syncobj sync = { .flags = DRM_DGEM_SYNCOBJ_SYNC_FILE };
+	int ret = add_sync(&job->out, &sync);
+
+	if (ret)
+		return ret;
+	ret = dgem_job_submit(job, flags);
+	job->out.count--;
+	if (!ret)
+		ret = (int)((struct drm_dgem_syncobj *)job->out.items)[job->out.count].handle;
+	return ret;
+}
+
+DGEM_PUBLIC int dgem_job_get_status(struct dgem_job *job, struct dgem_job_status *status)
+{
+	struct drm_dgem_job args = { .job = job->number };
+	int ret = dgem_ioctl(job->dev, DRM_IOCTL_DGEM_JOB, &args);
+
+	if (!ret)
+		*status = (struct dgem_job_status){
+			.bytes = args.bytes,
+			.state = args.state,
+			.error = args.error,
+		};
+	return ret;
 }
 
 DGEM_PUBLIC int dgem_job_run(struct dgem_job *job, uint32_t flags, int64_t timeout_ns)

@@ -128,6 +128,8 @@ struct dgem_engine_info {
 	char name[32];
 	/** Name of the device that moves the bytes, terminated; empty for the CPU */
 	char device[32];
+	/** Bits of the operations that the engine takes, as the kernel numbers them */
+	uint64_t ops;
 };
 
 /** struct dgem_stats - what dgem_device_get_stats() tells: the device's figures, of all clients */
@@ -525,6 +527,37 @@ int dgem_job_copy_2d(struct dgem_job *job, struct dgem_bo *dst, uint64_t dst_off
 		     uint64_t src_pitch, uint64_t width, uint32_t height);
 
 /**
+ * dgem_job_fill() - add: write a pattern over and over
+ * @job: the job
+ * @dst: object written; the job takes a reference of its own
+ * @dst_offset: first byte written, a multiple of @pattern_size
+ * @length: bytes, not 0, a multiple of @pattern_size
+ * @pattern: what is written, as the CPU stores an integer of @pattern_size bytes
+ * @pattern_size: 1, 2, 4 or 8
+ *
+ * Return: 0; -EINVAL for an object of another device; -ENOMEM.
+ */
+int dgem_job_fill(struct dgem_job *job, struct dgem_bo *dst, uint64_t dst_offset, uint64_t length,
+		  uint64_t pattern, uint32_t pattern_size);
+
+/**
+ * dgem_job_fill_2d() - add: fill a rectangle of @height rows of @width bytes with a pattern
+ * @job: the job
+ * @dst: object written; the job takes a reference of its own
+ * @dst_offset: first byte of the first row
+ * @dst_pitch: bytes from one row to the next, at least @width
+ * @width: bytes of a row, not 0; like @dst_offset and @dst_pitch a multiple of @pattern_size
+ * @height: rows, not 0; each starts with a whole pattern
+ * @pattern: as for dgem_job_fill()
+ * @pattern_size: likewise
+ *
+ * Return: 0; -EINVAL for an object of another device; -ENOMEM.
+ */
+int dgem_job_fill_2d(struct dgem_job *job, struct dgem_bo *dst, uint64_t dst_offset,
+		     uint64_t dst_pitch, uint64_t width, uint32_t height, uint64_t pattern,
+		     uint32_t pattern_size);
+
+/**
  * dgem_job_wait_syncobj() - add: do not start before a syncobj has signalled
  * @job: the job
  * @handle: the syncobj; it stays the caller's and has to have a fence when the job is submitted
@@ -545,21 +578,75 @@ int dgem_job_wait_syncobj(struct dgem_job *job, uint32_t handle, uint64_t point)
 int dgem_job_signal_syncobj(struct dgem_job *job, uint32_t handle, uint64_t point);
 
 /**
+ * dgem_job_wait_sync_file() - add: do not start before a sync_file has signalled
+ * @job: the job
+ * @fd: the sync_file; it stays the caller's and has to be open when the job is submitted
+ *
+ * Return: 0; -ENOMEM.
+ */
+int dgem_job_wait_sync_file(struct dgem_job *job, int fd);
+
+/**
  * DGEM_SUBMIT_NO_IMPLICIT - neither wait for the objects' own fences nor leave one for others:
  * only the job's syncobjs order it
  */
 #define DGEM_SUBMIT_NO_IMPLICIT	0x1u
+/**
+ * DGEM_SUBMIT_HIGH - go before all jobs that wait without this flag; for DRM masters and holders of
+ * CAP_SYS_NICE
+ */
+#define DGEM_SUBMIT_HIGH	0x2u
 
 /**
  * dgem_job_submit() - give the job to the engine and return at once
  * @job: the job; it stays as it is and may be submitted again
- * @flags: 0 or DGEM_SUBMIT_NO_IMPLICIT
+ * @flags: DGEM_SUBMIT_*
  *
- * Return: 0; -EINVAL for a job without operations or with too many, a bad range, pitch, alignment
- * or overlap, or a syncobj to wait for without a fence; -ENOENT for an unknown syncobj; -EACCES for
- * writing a read-only object; -EOPNOTSUPP for memory that the engine cannot reach.
+ * Return: 0; -EINVAL for a job without operations or with too many, a bad range, pitch, alignment,
+ * pattern or overlap, a syncobj to wait for without a fence, or a sync_file that is none; -ENOENT
+ * for an unknown syncobj; -EACCES for writing a read-only object, or for DGEM_SUBMIT_HIGH;
+ * -EOPNOTSUPP for memory that the engine cannot reach.
  */
 int dgem_job_submit(struct dgem_job *job, uint32_t flags);
+
+/**
+ * dgem_job_submit_sync_file() - the same, and make a sync_file of the job's end
+ * @job: the job
+ * @flags: DGEM_SUBMIT_*
+ *
+ * Return: a new file descriptor, the caller's to close: poll() tells when the job has ended;
+ * -EMFILE; what dgem_job_submit() returns.
+ */
+int dgem_job_submit_sync_file(struct dgem_job *job, uint32_t flags);
+
+/** enum dgem_job_state - where a job is */
+enum dgem_job_state {
+	/** It waits for its dependencies, or for its turn */
+	DGEM_JOB_QUEUED = 0,
+	/** The engine is at it */
+	DGEM_JOB_RUNNING = 1,
+	/** It is over, well or not */
+	DGEM_JOB_DONE = 2,
+};
+
+/** struct dgem_job_status - what dgem_job_get_status() tells */
+struct dgem_job_status {
+	/** Bytes known to be written, counted in the order of the operations */
+	uint64_t bytes;
+	/** One of enum dgem_job_state */
+	uint32_t state;
+	/** 0, or the negative errno number that the job ended with */
+	int32_t error;
+};
+
+/**
+ * dgem_job_get_status() - ask how far the job has got since it was submitted the last time
+ * @job: the job
+ * @status: the answer
+ *
+ * Return: 0; -ENOENT if it was not submitted yet, or more than 256 jobs of this device ago.
+ */
+int dgem_job_get_status(struct dgem_job *job, struct dgem_job_status *status);
 
 /**
  * dgem_job_run() - submit the job and wait until it has ended

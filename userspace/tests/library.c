@@ -469,6 +469,7 @@ int main(int argc, char **argv)
 		{ "foreign-import", test_foreign_import },
 		{ "sync", test_sync },
 		{ "job", test_job },
+		{ "fill", test_fill },
 		{ "job-references", test_job_references },
 		{ "bad-job", test_bad_job },
 		{ "syncobj", test_syncobj },

@@ -20,6 +20,7 @@ int bo_new(uint64_t size, struct dgem_bo **bo);
 
 /* library_job.c */
 enum tap_result test_job(void);
+enum tap_result test_fill(void);
 enum tap_result test_job_references(void);
 enum tap_result test_bad_job(void);
 enum tap_result test_syncobj(void);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -75,6 +76,61 @@ enum tap_result test_job(void)
 	check_ok(dgem_bo_sync_begin(dst, 0, SIZE, DGEM_READ, 0));
 	check(!memcmp(ptr, wanted, SIZE));
 	check_ok(dgem_bo_sync_end(dst, 0, SIZE, DGEM_READ));
+	dgem_bo_del(src);
+	dgem_bo_del(dst);
+	return TAP_OK;
+}
+
+/* Fills, tied to a copy by a sync_file; and what became of them. */
+enum tap_result test_fill(void)
+{
+	enum { SIZE = 4096, LINE = 1000, WIDTH = 16, HEIGHT = 3, PITCH = 64, RECT = 2048 };
+	static const uint64_t wanted = 0x1122334455667788;
+	struct dgem_job_status status;
+	struct dgem_bo *src, *dst;
+	struct dgem_job *fills, *copy;
+	struct pollfd done;
+	uint64_t *words;
+	void *ptr;
+	int first;
+
+	check_ok(bo_new(SIZE, &src));
+	check_ok(bo_new(SIZE, &dst));
+	check_ok(dgem_job_new(device, &fills));
+	check_ok(dgem_job_new(device, &copy));
+	check_result(dgem_job_get_status(fills, &status), -ENOENT);
+	check_ok(dgem_job_fill(fills, src, 8, LINE, wanted, 8));
+	check_ok(dgem_job_fill_2d(fills, src, RECT, PITCH, WIDTH, HEIGHT, 0xabababab, 4));
+	check_ok(dgem_job_copy(copy, dst, 0, src, 0, SIZE));
+
+	first = dgem_job_submit_sync_file(fills, DGEM_SUBMIT_NO_IMPLICIT);
+	check(first >= 0);
+	check_ok(dgem_job_wait_sync_file(copy, first));
+	done.fd = dgem_job_submit_sync_file(copy, DGEM_SUBMIT_NO_IMPLICIT);
+	check(done.fd >= 0);
+	close(first);
+	done.events = POLLIN;
+	check(poll(&done, 1, TIMEOUT / 1000000) == 1);
+	close(done.fd);
+	check_ok(dgem_job_get_status(fills, &status));
+	check(status.state == DGEM_JOB_DONE && !status.error);
+	check(status.bytes == LINE + WIDTH * HEIGHT);
+
+	check_ok(dgem_bo_map(dst, &ptr));
+	check_ok(dgem_bo_sync_begin(dst, 0, SIZE, DGEM_READ, TIMEOUT));
+	words = ptr;
+	for (uint64_t i = 0; i < SIZE / 8; i++) {
+		uint64_t at = i * 8, x = (at - RECT) % PITCH, y = (at - RECT) / PITCH, word = 0;
+
+		if (at >= 8 && at < 8 + LINE)
+			word = wanted;
+		else if (at >= RECT && x < WIDTH && y < HEIGHT)
+			word = 0xabababababababab;
+		check(words[i] == word);
+	}
+	check_ok(dgem_bo_sync_end(dst, 0, SIZE, DGEM_READ));
+	dgem_job_del(fills);
+	dgem_job_del(copy);
 	dgem_bo_del(src);
 	dgem_bo_del(dst);
 	return TAP_OK;

@@ -17,6 +17,7 @@
 #include "dgem_quota.h"
 
 struct dgem_engine;
+struct dgem_log;
 struct dgem_reserved;
 struct dmem_cgroup_region;
 struct drm_driver;
@@ -84,18 +85,32 @@ struct dgem_device {
 };
 
 /**
+ * enum dgem_prio - who goes first
+ */
+enum dgem_prio {
+	/** @DGEM_PRIO_NORMAL: everybody */
+	DGEM_PRIO_NORMAL,
+	/** @DGEM_PRIO_HIGH: before all others; a privilege */
+	DGEM_PRIO_HIGH,
+	/** @DGEM_PRIO_COUNT: how many there are */
+	DGEM_PRIO_COUNT,
+};
+
+/**
  * struct dgem_file - an open file of an instance
  */
 struct dgem_file {
-	/** @entity: the file's jobs */
-	struct drm_sched_entity entity;
+	/** @entities: the file's jobs, for each &enum dgem_prio */
+	struct drm_sched_entity entities[DGEM_PRIO_COUNT];
+	/** @log: what became of the jobs */
+	struct dgem_log *log;
 	/** @submit_lock: keeps the order of arming and queueing jobs the same; inside dma_resv */
 	struct mutex submit_lock;
 	/** @account: what the file's objects are charged to */
 	struct dgem_account *account;
 	/** @node: in &dgem_device.files */
 	struct list_head node;
-	/** @dead: @entity is torn down already; under &dgem_device.files_lock */
+	/** @dead: @entities are torn down already; under &dgem_device.files_lock */
 	bool dead;
 };
 

@@ -37,9 +37,13 @@
  *   dgem_configfs   instances from configfs
  *   dgem_platform   devices of instances: the default one, those of the device tree
  *   dgem_device     an instance from a configuration
- *   dgem_submit     a job from user space
+ *   dgem_submit*    a job from user space
+ *   dgem_op         an operation from user space
  *   dgem_sched      drm_sched backend
+ *   dgem_log        what became of a file's jobs
  *   dgem_engine_*   who moves the bytes
+ *   dgem_feed       a job in pieces for a DMA channel
+ *   dgem_fill       patterns for it to copy
  *   dgem_prime      dma-buf export and import
  *   dgem_mmap       user mappings
  *   dgem_sync       CPU access windows
@@ -54,30 +58,20 @@
 static int dgem_open(struct drm_device *drm, struct drm_file *file)
 {
 	struct dgem_device *ddev = to_dgem_device(drm);
-	struct drm_gpu_scheduler *sched = &ddev->sched;
 	struct dgem_file *dfile;
-	int idx, ret;
+	int idx, ret = -ENOMEM;
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
 	dfile = kzalloc_obj(*dfile);
-	if (!dfile) {
-		ret = -ENOMEM;
+	if (!dfile)
 		goto out_exit;
-	}
 	dfile->account = dgem_account_new(ddev->config.file_quota);
-	if (!dfile->account) {
-		ret = -ENOMEM;
+	if (!dfile->account)
 		goto err_file;
-	}
-	ret = drm_sched_entity_init(&dfile->entity, DRM_SCHED_PRIORITY_NORMAL, &sched, 1, NULL);
+	ret = dgem_sched_open(ddev, dfile);
 	if (ret)
 		goto err_account;
-	mutex_init(&dfile->submit_lock);
-
-	mutex_lock(&ddev->files_lock);
-	list_add_tail(&dfile->node, &ddev->files);
-	mutex_unlock(&ddev->files_lock);
 	file->driver_priv = dfile;
 	goto out_exit;
 
@@ -92,18 +86,9 @@ out_exit:
 
 static void dgem_postclose(struct drm_device *drm, struct drm_file *file)
 {
-	struct dgem_device *ddev = to_dgem_device(drm);
 	struct dgem_file *dfile = file->driver_priv;
-	bool dead;
 
-	mutex_lock(&ddev->files_lock);
-	list_del(&dfile->node);
-	dead = dfile->dead;
-	mutex_unlock(&ddev->files_lock);
-
-	if (!dead)
-		drm_sched_entity_destroy(&dfile->entity);
-	mutex_destroy(&dfile->submit_lock);
+	dgem_sched_close(to_dgem_device(drm), dfile);
 	dgem_account_put(dfile->account);
 	kfree(dfile);
 }
@@ -127,6 +112,7 @@ static const struct drm_ioctl_desc dgem_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(DGEM_SYNC, dgem_ioctl_sync, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DGEM_SUBMIT, dgem_ioctl_submit, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DGEM_PURGE, dgem_ioctl_purge, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DGEM_JOB, dgem_ioctl_job, DRM_RENDER_ALLOW),
 };
 
 /* DRM_GEM_FOPS would have a get_unmapped_area for shmem objects, and ioctls that can't be undone */
@@ -149,6 +135,7 @@ static const struct file_operations dgem_fops = {
  * Interface history:
  *
  * 1.0 - QUERY, CREATE, INFO, MMAP, SYNC, SUBMIT (COPY, COPY_2D), PURGE
+ * 1.1 - SUBMIT: FILL, FILL_2D, sync_files, HIGH, numbers of jobs; JOB
  */
 static const struct drm_driver dgem_driver = {
 	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE,
@@ -164,7 +151,7 @@ static const struct drm_driver dgem_driver = {
 	.name = "dgem",
 	.desc = "DMA GEM",
 	.major = 1,
-	.minor = 0,
+	.minor = 1,
 	DGEM_DRIVER_DATE
 };
 

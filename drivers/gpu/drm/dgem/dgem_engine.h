@@ -34,14 +34,14 @@ struct dgem_engine_ref {
 };
 
 /**
- * struct dgem_engine_op - one copy, checked against its objects
+ * struct dgem_engine_op - one copy or fill, checked against its objects
  */
 struct dgem_engine_op {
-	/** @src: index of the object read in &dgem_engine_job.refs */
+	/** @src: index of the object read in &dgem_engine_job.refs; of a copy */
 	u32 src;
 	/** @dst: index of the object written */
 	u32 dst;
-	/** @src_rect: what is read; as wide and high as @dst_rect */
+	/** @src_rect: what is read, as wide and high as @dst_rect; of a fill the same as that */
 	struct dgem_rect src_rect;
 	/** @dst_rect: what is written */
 	struct dgem_rect dst_rect;
@@ -49,16 +49,20 @@ struct dgem_engine_op {
 	struct sg_table *src_table;
 	/** @dst_table: the same for @dst_rect */
 	struct sg_table *dst_table;
+	/** @pattern: what a fill writes, repeated to eight bytes */
+	u64 pattern;
+	/** @pattern_size: bytes of the pattern as it was given; 0 for a copy */
+	u32 pattern_size;
 };
 
 /**
- * struct dgem_engine_job - work for an engine: copies, in order
+ * struct dgem_engine_job - work for an engine: copies and fills, in order
  *
  * An engine gets objects and offsets rather than scatterlists: of an import the CPU has no pages,
  * and the DMA engine no kernel mapping.
  */
 struct dgem_engine_job {
-	/** @ops: the copies */
+	/** @ops: the copies and fills */
 	struct dgem_engine_op *ops;
 	/** @count: number of @ops, not zero */
 	u32 count;
@@ -66,7 +70,7 @@ struct dgem_engine_job {
 	u32 ref_count;
 	/** @refs: the objects */
 	struct dgem_engine_ref *refs;
-	/** @done: bytes copied so far, counted by the engine */
+	/** @done: bytes written so far, counted by the engine */
 	atomic64_t done;
 	/** @stop: why to end early, or 0 (cpu engine) */
 	int stop;
@@ -100,7 +104,7 @@ struct dgem_engine_ops {
 	 * An engine that was shut down completes the job with -ENODEV.
 	 */
 	void (*run)(struct dgem_engine *engine, struct dgem_engine_job *job);
-	/** @progress: bytes copied so far of the job that is running; never goes back */
+	/** @progress: bytes written so far of the job that is running; never goes back */
 	u64 (*progress)(struct dgem_engine *engine, struct dgem_engine_job *job);
 	/**
 	 * @stop: end a job that was run, if it is not over yet, and complete it with @error. The

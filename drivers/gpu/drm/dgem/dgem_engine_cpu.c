@@ -150,7 +150,8 @@ static int dgem_cpu_reach(struct dgem_engine *engine, struct dgem_engine_job *jo
 		const struct dgem_engine_op *op = &job->ops[i];
 		int ret;
 
-		ret = dgem_cpu_reach_rect(job->refs[op->src].obj, &op->src_rect);
+		ret = op->pattern_size ? 0 :
+		      dgem_cpu_reach_rect(job->refs[op->src].obj, &op->src_rect);
 		if (ret)
 			return ret;
 		ret = dgem_cpu_reach_rect(job->refs[op->dst].obj, &op->dst_rect);
@@ -195,6 +196,35 @@ static void dgem_cpu_copy(struct iosys_map *dst, struct iosys_map *src, size_t l
 	}
 }
 
+/* bytes and pattern are as the operation was checked to be: a whole number of aligned patterns */
+static void dgem_cpu_fill(struct iosys_map *dst, const struct dgem_engine_op *op, size_t len)
+{
+	u64 block[8];
+	size_t at, n;
+
+	if (dst->is_iomem) {
+		memset64(block, op->pattern, ARRAY_SIZE(block));
+		for (at = 0; at < len; at += n) {
+			n = min(len - at, sizeof(block));
+			iosys_map_memcpy_to(dst, at, block, n);
+		}
+		return;
+	}
+	switch (op->pattern_size) {
+	case 1:
+		memset(dst->vaddr, op->pattern, len);
+		break;
+	case 2:
+		memset16(dst->vaddr, op->pattern, len / 2);
+		break;
+	case 4:
+		memset32(dst->vaddr, op->pattern, len / 4);
+		break;
+	default:
+		memset64(dst->vaddr, op->pattern, len / 8);
+	}
+}
+
 static void dgem_cpu_window(struct dgem_engine_ref *ref, const struct dgem_rect *rect, bool begin,
 			    enum dma_data_direction dir)
 {
@@ -225,16 +255,19 @@ static size_t dgem_cpu_find(const struct dgem_engine_ref *ref, u64 at, size_t le
 }
 
 static void dgem_cpu_row(struct dgem_engine_cpu *cpu, struct dgem_engine_job *job,
-			 const struct dgem_engine_ref *to, u64 dst_at,
-			 const struct dgem_engine_ref *from, u64 src_at, u64 width)
+			 const struct dgem_engine_op *op, u64 src_at, u64 dst_at, u64 width)
 {
 	while (width && !dgem_cpu_stopped(cpu, job)) {
 		size_t len = min_t(u64, width, DGEM_CPU_CHUNK);
 		struct iosys_map dst, src;
 
-		len = dgem_cpu_find(to, dst_at, len, &dst);
-		len = dgem_cpu_find(from, src_at, len, &src);
-		dgem_cpu_copy(&dst, &src, len);
+		len = dgem_cpu_find(&job->refs[op->dst], dst_at, len, &dst);
+		if (op->pattern_size) {
+			dgem_cpu_fill(&dst, op, len);
+		} else {
+			len = dgem_cpu_find(&job->refs[op->src], src_at, len, &src);
+			dgem_cpu_copy(&dst, &src, len);
+		}
 		atomic64_add(len, &job->done);
 		atomic64_add(len, &cpu->base.ddev->stats.bytes_cpu);
 		src_at += len;
@@ -247,20 +280,23 @@ static void dgem_cpu_row(struct dgem_engine_cpu *cpu, struct dgem_engine_job *jo
 static void dgem_cpu_op(struct dgem_engine_cpu *cpu, struct dgem_engine_job *job,
 			const struct dgem_engine_op *op)
 {
-	struct dgem_engine_ref *src = &job->refs[op->src], *dst = &job->refs[op->dst];
+	struct dgem_engine_ref *src = op->pattern_size ? NULL : &job->refs[op->src];
+	struct dgem_engine_ref *dst = &job->refs[op->dst];
 	struct dgem_rect from = op->src_rect, to = op->dst_rect;
 	u32 row;
 
 	dgem_rects_collapse(&from, &to);
 
 	/* the destination is read as well: what shares a cache line with it must stay */
-	dgem_cpu_window(src, &from, true, DMA_FROM_DEVICE);
+	if (src)
+		dgem_cpu_window(src, &from, true, DMA_FROM_DEVICE);
 	dgem_cpu_window(dst, &to, true, DMA_BIDIRECTIONAL);
 	for (row = 0; row < from.height; row++)
-		dgem_cpu_row(cpu, job, dst, to.offset + row * to.pitch,
-			     src, from.offset + row * from.pitch, from.width);
+		dgem_cpu_row(cpu, job, op, from.offset + row * from.pitch,
+			     to.offset + row * to.pitch, from.width);
 	dgem_cpu_window(dst, &to, false, DMA_BIDIRECTIONAL);
-	dgem_cpu_window(src, &from, false, DMA_FROM_DEVICE);
+	if (src)
+		dgem_cpu_window(src, &from, false, DMA_FROM_DEVICE);
 }
 
 static void dgem_cpu_work(struct work_struct *work)

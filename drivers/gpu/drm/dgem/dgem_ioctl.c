@@ -21,8 +21,10 @@
 #include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_ioctl.h"
+#include "dgem_log.h"
 #include "dgem_mem.h"
 #include "dgem_mem_reserved.h"
+#include "dgem_op.h"
 #include "dgem_quota.h"
 #include "dgem_range.h"
 #include "dgem_sparse.h"
@@ -107,6 +109,7 @@ static u32 dgem_query_engine(struct dgem_device *ddev, struct drm_dgem_query_eng
 	answer->copy_align = engine->copy_align;
 	answer->dma_mask = dma_get_mask(engine->dev);
 	answer->max_segment = engine->max_segment;
+	answer->ops = dgem_op_codes();
 	strscpy(answer->name, engine->name, sizeof(answer->name));
 	if (engine->provider)
 		strscpy(answer->device, dev_name(engine->provider), sizeof(answer->device));
@@ -446,5 +449,28 @@ int dgem_ioctl_purge(struct drm_device *drm, void *data, struct drm_file *file)
 		ret = -ENODEV;
 	}
 	drm_gem_object_put(gem);
+	return ret;
+}
+
+/**
+ * dgem_ioctl_job - DRM_IOCTL_DGEM_JOB
+ * @drm: the instance
+ * @data: &struct drm_dgem_job
+ * @file: the caller
+ *
+ * Return: 0 or an error, see the uAPI header.
+ */
+int dgem_ioctl_job(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct dgem_file *dfile = file->driver_priv;
+	struct drm_dgem_job *args = data;
+	int idx, ret;
+
+	if (args->flags || args->pad)
+		return -EINVAL;
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	ret = dgem_log_read(dfile->log, args);
+	drm_dev_exit(idx);
 	return ret;
 }

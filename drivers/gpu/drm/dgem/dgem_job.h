@@ -15,6 +15,8 @@
 #include "dgem_engine.h"
 
 struct dgem_device;
+struct dgem_file;
+struct dgem_log;
 
 /**
  * struct dgem_fence - the fence of a job that the engine runs
@@ -42,6 +44,10 @@ struct dgem_job {
 	struct dgem_fence *fence;
 	/** @running: @fence has been initialised */
 	bool running;
+	/** @log: the file's log, with a reference */
+	struct dgem_log *log;
+	/** @number: of the job in @log, once it has been queued */
+	u64 number;
 	/** @seen: progress at the last time-out, bytes */
 	u64 seen;
 	/** @reap: frees the job where locks may be taken */
@@ -53,9 +59,11 @@ static inline struct dgem_job *to_dgem_job(struct drm_sched_job *sched_job)
 	return container_of(sched_job, struct dgem_job, base);
 }
 
-struct dgem_job *dgem_job_new(struct dgem_device *ddev, u32 ops, u32 refs);
+struct dgem_job *dgem_job_new(struct dgem_device *ddev, struct dgem_log *log, u32 ops, u32 refs);
 void dgem_job_put(struct dgem_job *job);
 
+int dgem_sched_open(struct dgem_device *ddev, struct dgem_file *file);
+void dgem_sched_close(struct dgem_device *ddev, struct dgem_file *file);
 int dgem_sched_init(struct dgem_device *ddev);
 void dgem_sched_fini(struct dgem_device *ddev);
 void dgem_sched_shutdown(struct dgem_device *ddev);

@@ -392,6 +392,18 @@ bool dgem_pieces_done(const struct dgem_pieces *p)
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_pieces_done);
 
+/**
+ * dgem_pieces_column - tell where the last piece ended
+ * @p: the cursor
+ *
+ * Return: bytes from the start of the row, or of the first row if the rows are one.
+ */
+u64 dgem_pieces_column(const struct dgem_pieces *p)
+{
+	return p->width - p->left;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_pieces_column);
+
 static u32 dgem_span_max(u32 max_seg)
 {
 	return max_t(u32, max_seg & PAGE_MASK, PAGE_SIZE);

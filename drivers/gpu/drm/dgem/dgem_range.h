@@ -143,6 +143,7 @@ void dgem_pieces_init(struct dgem_pieces *p,
 		      const struct dgem_limits *limits);
 bool dgem_pieces_next(struct dgem_pieces *p, struct dgem_piece *piece);
 bool dgem_pieces_done(const struct dgem_pieces *p);
+u64 dgem_pieces_column(const struct dgem_pieces *p);
 
 unsigned int dgem_span_segments(u64 addr, u64 size, u32 max_seg, unsigned long boundary);
 u32 dgem_span_next(u64 addr, u64 left, u32 max_seg, unsigned long boundary);

@@ -16,6 +16,7 @@
 #include "dgem_device.h"
 #include "dgem_gem.h"
 #include "dgem_job.h"
+#include "dgem_log.h"
 
 /**
  * DOC: scheduling
@@ -45,6 +46,11 @@ static struct workqueue_struct *dgem_reap_wq;
 /* jobs of all instances: a job may outlive its file and its instance, but not the module */
 static atomic_t dgem_jobs = ATOMIC_INIT(0);
 
+static const enum drm_sched_priority dgem_prios[DGEM_PRIO_COUNT] = {
+	[DGEM_PRIO_NORMAL] = DRM_SCHED_PRIORITY_NORMAL,
+	[DGEM_PRIO_HIGH] = DRM_SCHED_PRIORITY_HIGH,
+};
+
 static const char *dgem_fence_driver_name(struct dma_fence *fence)
 {
 	return "dgem";
@@ -67,6 +73,7 @@ static void dgem_job_complete(struct dgem_engine_job *work, int error)
 
 	if (error)
 		dma_fence_set_error(fence, error);
+	dgem_log_end(job->log, job->number, error);
 	/* the job may be freed at any time from here on */
 	dma_fence_signal(fence);
 	dma_fence_put(fence);
@@ -75,12 +82,13 @@ static void dgem_job_complete(struct dgem_engine_job *work, int error)
 /**
  * dgem_job_new - an empty job
  * @ddev: the instance
+ * @log: log of who submits
  * @ops: operations it has room for
  * @refs: objects it has room for
  *
  * Return: the job with a reference for dgem_job_put(), or -ENOMEM.
  */
-struct dgem_job *dgem_job_new(struct dgem_device *ddev, u32 ops, u32 refs)
+struct dgem_job *dgem_job_new(struct dgem_device *ddev, struct dgem_log *log, u32 ops, u32 refs)
 {
 	struct dgem_job *job;
 
@@ -88,14 +96,15 @@ struct dgem_job *dgem_job_new(struct dgem_device *ddev, u32 ops, u32 refs)
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 	job->fence = kzalloc_obj(*job->fence);
-	job->work.ops = kvcalloc(ops, sizeof(*job->work.ops), GFP_KERNEL);
-	job->work.refs = kvcalloc(refs, sizeof(*job->work.refs), GFP_KERNEL);
+	job->work.ops = kvcalloc(ops, sizeof(*job->work.ops), GFP_KERNEL_ACCOUNT);
+	job->work.refs = kvcalloc(refs, sizeof(*job->work.refs), GFP_KERNEL_ACCOUNT);
 	if (!job->fence || !job->work.ops || !job->work.refs)
 		goto err_free;
 
 	kref_init(&job->refs);
 	spin_lock_init(&job->fence->lock);
 	job->work.complete = dgem_job_complete;
+	job->log = dgem_log_get(log);
 	job->ddev = ddev;
 	drm_dev_get(&ddev->drm);
 	atomic_inc(&dgem_jobs);
@@ -123,6 +132,7 @@ static void dgem_job_destroy(struct kref *refs)
 		dma_fence_put(&job->fence->base);
 	else
 		kfree(job->fence);
+	dgem_log_put(job->log);
 	kvfree(job->work.refs);
 	kvfree(job->work.ops);
 	kfree(job);
@@ -151,13 +161,18 @@ static struct dma_fence *dgem_sched_run(struct drm_sched_job *sched_job)
 	struct dgem_engine *engine = job->ddev->engine;
 	struct dma_fence *fence = &job->fence->base;
 
-	if (sched_job->s_fence->finished.error)
+	int error = sched_job->s_fence->finished.error;
+
+	if (error) {
+		dgem_log_end(job->log, job->number, error);
 		return NULL;
+	}
 
 	/* a context of its own: the engine's order is the scheduler's business */
 	dma_fence_init(fence, &dgem_fence_ops, &job->fence->lock, dma_fence_context_alloc(1), 1);
 	job->running = true;
 	dma_fence_get(fence);
+	dgem_log_run(job->log, job->number, &job->work.done);
 	engine->ops->run(engine, &job->work);
 	return fence;
 }
@@ -196,6 +211,68 @@ static const struct drm_sched_backend_ops dgem_sched_ops = {
 	.timedout_job = dgem_sched_timedout,
 	.free_job = dgem_sched_free,
 };
+
+static void dgem_sched_fini_entities(struct dgem_file *file, int count,
+				     void (*fini)(struct drm_sched_entity *entity))
+{
+	while (count--)
+		fini(&file->entities[count]);
+}
+
+/**
+ * dgem_sched_open - let a file have jobs
+ * @ddev: the instance
+ * @file: the file, zeroed
+ *
+ * Return: 0 or an error, with which nothing is left in the file.
+ */
+int dgem_sched_open(struct dgem_device *ddev, struct dgem_file *file)
+{
+	struct drm_gpu_scheduler *sched = &ddev->sched;
+	int i, ret;
+
+	file->log = dgem_log_new();
+	if (!file->log)
+		return -ENOMEM;
+	for (i = 0; i < DGEM_PRIO_COUNT; i++) {
+		ret = drm_sched_entity_init(&file->entities[i], dgem_prios[i], &sched, 1, NULL);
+		if (ret)
+			goto err_entities;
+	}
+	mutex_init(&file->submit_lock);
+
+	mutex_lock(&ddev->files_lock);
+	list_add_tail(&file->node, &ddev->files);
+	mutex_unlock(&ddev->files_lock);
+	return 0;
+
+err_entities:
+	dgem_sched_fini_entities(file, i, drm_sched_entity_fini);
+	dgem_log_put(file->log);
+	return ret;
+}
+
+/**
+ * dgem_sched_close - a file ends, with it its jobs
+ * @ddev: the instance, removed or not
+ * @file: the file
+ *
+ * Waits for jobs that are queued, unless the process is being killed: then they are dropped.
+ */
+void dgem_sched_close(struct dgem_device *ddev, struct dgem_file *file)
+{
+	bool dead;
+
+	mutex_lock(&ddev->files_lock);
+	list_del(&file->node);
+	dead = file->dead;
+	mutex_unlock(&ddev->files_lock);
+
+	if (!dead)
+		dgem_sched_fini_entities(file, DGEM_PRIO_COUNT, drm_sched_entity_destroy);
+	mutex_destroy(&file->submit_lock);
+	dgem_log_put(file->log);
+}
 
 /**
  * dgem_sched_init - set up the queue in front of the engine
@@ -244,7 +321,7 @@ void dgem_sched_shutdown(struct dgem_device *ddev)
 	mutex_lock(&ddev->files_lock);
 	list_for_each_entry(file, &ddev->files, node) {
 		if (!file->dead)
-			drm_sched_entity_fini(&file->entity);
+			dgem_sched_fini_entities(file, DGEM_PRIO_COUNT, drm_sched_entity_fini);
 		file->dead = true;
 	}
 	mutex_unlock(&ddev->files_lock);

@@ -3,22 +3,24 @@
  * Copyright (C) 2026 The dgem authors
  */
 
-#include <linux/dma-fence-chain.h>
-#include <linux/slab.h>
+#include <linux/capability.h>
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
 
 #include <drm/dgem_drm.h>
+#include <drm/drm_auth.h>
 #include <drm/drm_exec.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
-#include <drm/drm_syncobj.h>
 
 #include "compat/dgem_compat.h"
 #include "dgem_device.h"
 #include "dgem_gem.h"
 #include "dgem_job.h"
+#include "dgem_log.h"
+#include "dgem_op.h"
 #include "dgem_submit.h"
+#include "dgem_submit_sync.h"
 
 /**
  * DOC: submitting jobs
@@ -31,22 +33,8 @@
  * Lock order: reservations (drm_exec), then &dgem_file.submit_lock.
  */
 
-/* a limit to what one call may keep in memory: 16 KiB of pointers */
-#define DGEM_MAX_SYNCS	1024
-/* elements of arrays may grow up to this */
+/* elements of the array of operations may grow up to this */
 #define DGEM_MAX_STRIDE	4096
-
-/**
- * struct dgem_out_sync - a syncobj to signal
- */
-struct dgem_out_sync {
-	/** @syncobj: with a reference */
-	struct drm_syncobj *syncobj;
-	/** @chain: for a point of a timeline, else NULL */
-	struct dma_fence_chain *chain;
-	/** @point: the point */
-	u64 point;
-};
 
 /**
  * struct dgem_submit_state - a SUBMIT on its way
@@ -57,34 +45,35 @@ struct dgem_submit_state {
 	/** @file: who submits */
 	struct drm_file *file;
 	/** @args: the ioctl's arguments */
-	const struct drm_dgem_submit *args;
+	struct drm_dgem_submit *args;
 	/** @job: the job */
 	struct dgem_job *job;
 	/** @handles: handle to index in &dgem_engine_job.refs */
 	struct xarray handles;
 	/** @outs: what to signal */
-	struct dgem_out_sync *outs;
-	/** @out_count: elements of @outs that are filled */
-	u32 out_count;
+	struct dgem_outs outs;
 };
 
 static int dgem_submit_check(const struct drm_dgem_submit *args)
 {
-	if (args->flags & ~DRM_DGEM_SUBMIT_NO_IMPLICIT)
+	if (args->flags & ~(DRM_DGEM_SUBMIT_NO_IMPLICIT | DRM_DGEM_SUBMIT_HIGH))
 		return -EINVAL;
 	if (!args->op_count || args->op_count > DGEM_MAX_OPS)
 		return -EINVAL;
-	if (args->op_stride < sizeof(struct drm_dgem_op) || args->op_stride > DGEM_MAX_STRIDE ||
+	if (args->op_stride < DRM_DGEM_OP_SIZE_MIN || args->op_stride > DGEM_MAX_STRIDE ||
 	    args->op_stride % 8)
 		return -EINVAL;
-	if (args->in_sync_count > DGEM_MAX_SYNCS || args->out_sync_count > DGEM_MAX_SYNCS)
-		return -EINVAL;
-	if (!args->in_sync_count && !args->out_sync_count)
-		return 0;
-	if (args->sync_stride < sizeof(struct drm_dgem_syncobj) ||
-	    args->sync_stride > DGEM_MAX_STRIDE || args->sync_stride % 8)
-		return -EINVAL;
-	return 0;
+	return dgem_syncs_check(args);
+}
+
+/* going before others is a privilege */
+static int dgem_submit_prio(struct drm_file *file, const struct drm_dgem_submit *args)
+{
+	if (!(args->flags & DRM_DGEM_SUBMIT_HIGH))
+		return DGEM_PRIO_NORMAL;
+	if (drm_is_current_master(file) || capable(CAP_SYS_NICE))
+		return DGEM_PRIO_HIGH;
+	return -EACCES;
 }
 
 /* index of the object in the job, which gets it if it is new */
@@ -107,76 +96,42 @@ static int dgem_submit_ref(struct dgem_submit_state *state, u32 handle, u32 *ind
 	return 0;
 }
 
-static int dgem_submit_rects(const struct drm_dgem_op *in, struct dgem_engine_op *op)
+static bool dgem_submit_side(const struct dgem_engine_ref *ref, const struct dgem_rect *rect,
+			     u32 align)
 {
-	struct dgem_rect src = {
-		.offset = in->src_offset,
-		.width = in->width,
-		.pitch = in->src_pitch,
-		.height = in->height,
-	};
-	struct dgem_rect dst = {
-		.offset = in->dst_offset,
-		.width = in->width,
-		.pitch = in->dst_pitch,
-		.height = in->height,
-	};
-
-	if (in->flags || in->pad)
-		return -EINVAL;
-
-	switch (in->op) {
-	case DRM_DGEM_OP_COPY:
-		if (in->height || in->src_pitch || in->dst_pitch)
-			return -EINVAL;
-		src.height = 1;
-		src.pitch = in->width;
-		dst.height = 1;
-		dst.pitch = in->width;
-		break;
-	case DRM_DGEM_OP_COPY_2D:
-		if (in->src_pitch < in->width || in->dst_pitch < in->width)
-			return -EINVAL;
-		break;
-	default:
-		return -EINVAL;
-	}
-
-	op->src_rect = src;
-	op->dst_rect = dst;
-	return 0;
+	return !dgem_rect_check(rect, ref->obj->base.size) && dgem_rect_aligned(rect, align);
 }
 
 static int dgem_submit_op(struct dgem_submit_state *state, const struct drm_dgem_op *in,
 			  struct dgem_engine_op *op)
 {
 	u32 align = state->ddev->engine->copy_align;
+	struct dgem_engine_ref *refs = state->job->work.refs;
 	struct dgem_engine_ref *src, *dst;
 	int ret;
 
-	ret = dgem_submit_rects(in, op);
+	ret = dgem_op_parse(in, op);
 	if (ret)
 		return ret;
-	ret = dgem_submit_ref(state, in->src, &op->src);
+	ret = op->pattern_size ? 0 : dgem_submit_ref(state, in->src, &op->src);
 	if (ret)
 		return ret;
 	ret = dgem_submit_ref(state, in->dst, &op->dst);
 	if (ret)
 		return ret;
 
-	src = &state->job->work.refs[op->src];
-	dst = &state->job->work.refs[op->dst];
-	if (dgem_rect_check(&op->src_rect, src->obj->base.size) ||
-	    dgem_rect_check(&op->dst_rect, dst->obj->base.size))
+	dst = &refs[op->dst];
+	src = op->pattern_size ? NULL : &refs[op->src];
+	if (!dgem_submit_side(dst, &op->dst_rect, align) ||
+	    (src && !dgem_submit_side(src, &op->src_rect, align)))
 		return -EINVAL;
-	if (!dgem_rect_aligned(&op->src_rect, align) || !dgem_rect_aligned(&op->dst_rect, align))
-		return -EINVAL;
-	if (src->obj == dst->obj && dgem_rects_overlap(&op->src_rect, &op->dst_rect))
+	if (src && src->obj == dst->obj && dgem_rects_overlap(&op->src_rect, &op->dst_rect))
 		return -EINVAL;
 	if (dst->obj->readonly)
 		return -EACCES;
 
-	src->read = true;
+	if (src)
+		src->read = true;
 	dst->write = true;
 	return 0;
 }
@@ -201,99 +156,6 @@ static int dgem_submit_ops(struct dgem_submit_state *state)
 	}
 	work->count = args->op_count;
 	return 0;
-}
-
-static int dgem_submit_sync(const struct dgem_submit_state *state, u64 array, u32 i,
-			    struct drm_dgem_syncobj *in)
-{
-	u64 at = array + (u64)i * state->args->sync_stride;
-	int ret;
-
-	ret = copy_struct_from_user(in, sizeof(*in), u64_to_user_ptr(at), state->args->sync_stride);
-	if (ret)
-		return ret;
-	return in->flags ? -EINVAL : 0;
-}
-
-static int dgem_submit_ins(struct dgem_submit_state *state)
-{
-	struct drm_dgem_syncobj in;
-	struct dma_fence *fence;
-	u32 i;
-	int ret;
-
-	for (i = 0; i < state->args->in_sync_count; i++) {
-		ret = dgem_submit_sync(state, state->args->in_syncs, i, &in);
-		if (ret)
-			return ret;
-		ret = drm_syncobj_find_fence(state->file, in.handle, in.point, 0, &fence);
-		if (ret)
-			return ret;
-		/* takes the reference, after an error too */
-		ret = drm_sched_job_add_dependency(&state->job->base, fence);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-static int dgem_submit_outs(struct dgem_submit_state *state)
-{
-	u32 i, count = state->args->out_sync_count;
-	struct drm_dgem_syncobj in;
-	int ret;
-
-	if (!count)
-		return 0;
-	state->outs = kvcalloc(count, sizeof(*state->outs), GFP_KERNEL);
-	if (!state->outs)
-		return -ENOMEM;
-
-	for (i = 0; i < count; i++) {
-		struct dgem_out_sync *out = &state->outs[i];
-
-		ret = dgem_submit_sync(state, state->args->out_syncs, i, &in);
-		if (ret)
-			return ret;
-		out->syncobj = drm_syncobj_find(state->file, in.handle);
-		if (!out->syncobj)
-			return -ENOENT;
-		out->point = in.point;
-		state->out_count++;
-		if (in.point) {
-			out->chain = dma_fence_chain_alloc();
-			if (!out->chain)
-				return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
-static void dgem_submit_free_outs(struct dgem_submit_state *state)
-{
-	u32 i;
-
-	for (i = 0; i < state->out_count; i++) {
-		dma_fence_chain_free(state->outs[i].chain);
-		drm_syncobj_put(state->outs[i].syncobj);
-	}
-	kvfree(state->outs);
-}
-
-static void dgem_submit_signal_outs(struct dgem_submit_state *state, struct dma_fence *fence)
-{
-	u32 i;
-
-	for (i = 0; i < state->out_count; i++) {
-		struct dgem_out_sync *out = &state->outs[i];
-
-		if (out->chain) {
-			drm_syncobj_add_point(out->syncobj, out->chain, fence, out->point);
-			out->chain = NULL;
-		} else {
-			drm_syncobj_replace_fence(out->syncobj, fence);
-		}
-	}
 }
 
 static int dgem_submit_lock(struct dgem_submit_state *state, struct drm_exec *exec)
@@ -368,11 +230,13 @@ static void dgem_submit_queue(struct dgem_submit_state *state)
 
 	kref_get(&job->refs);
 	mutex_lock(&dfile->submit_lock);
+	job->number = dgem_log_add(job->log);
+	state->args->job = job->number;
 	drm_sched_job_arm(&job->base);
 	fence = dma_fence_get(&job->base.s_fence->finished);
 	dgem_submit_add_fence(state, fence, false);
 	dgem_submit_add_fence(state, fence, true);
-	dgem_submit_signal_outs(state, fence);
+	dgem_outs_signal(&state->outs, fence);
 	atomic64_inc(&state->ddev->stats.jobs);
 	drm_sched_entity_push_job(&job->base);
 	mutex_unlock(&dfile->submit_lock);
@@ -385,10 +249,10 @@ static int dgem_submit_job(struct dgem_submit_state *state)
 	struct drm_exec exec;
 	int ret;
 
-	ret = dgem_submit_ins(state);
+	ret = dgem_ins_collect(state->file, state->args, &state->job->base);
 	if (ret)
 		return ret;
-	ret = dgem_submit_outs(state);
+	ret = dgem_outs_collect(state->file, state->args, &state->outs);
 	if (ret)
 		return ret;
 	ret = engine->ops->prepare ? engine->ops->prepare(engine, &state->job->work) : 0;
@@ -411,22 +275,24 @@ static int dgem_submit_job(struct dgem_submit_state *state)
  * dgem_submit - queue a job, see &struct drm_dgem_submit
  * @ddev: the instance
  * @file: who submits
- * @args: the job
+ * @args: the job; its number is filled in
  *
  * Return: 0 or an error, after which nothing has changed.
  */
-int dgem_submit(struct dgem_device *ddev, struct drm_file *file,
-		const struct drm_dgem_submit *args)
+int dgem_submit(struct dgem_device *ddev, struct drm_file *file, struct drm_dgem_submit *args)
 {
 	struct dgem_submit_state state = { .ddev = ddev, .file = file, .args = args };
 	struct dgem_file *dfile = file->driver_priv;
-	int ret;
+	int prio, ret;
 
 	ret = dgem_submit_check(args);
 	if (ret)
 		return ret;
+	prio = dgem_submit_prio(file, args);
+	if (prio < 0)
+		return prio;
 
-	state.job = dgem_job_new(ddev, args->op_count, 2 * args->op_count);
+	state.job = dgem_job_new(ddev, dfile->log, args->op_count, 2 * args->op_count);
 	if (IS_ERR(state.job))
 		return PTR_ERR(state.job);
 
@@ -436,11 +302,12 @@ int dgem_submit(struct dgem_device *ddev, struct drm_file *file,
 	if (ret)
 		goto out_put;
 
-	ret = drm_sched_job_init(&state.job->base, &dfile->entity, 1, NULL, file->client_id);
+	ret = drm_sched_job_init(&state.job->base, &dfile->entities[prio], 1, NULL,
+				 file->client_id);
 	if (ret)
 		goto out_put;
 	ret = dgem_submit_job(&state);
-	dgem_submit_free_outs(&state);
+	dgem_outs_free(&state.outs);
 	if (ret)
 		drm_sched_job_cleanup(&state.job->base);
 out_put:

@@ -12,12 +12,11 @@ struct drm_dgem_submit;
 struct drm_file;
 
 /*
- * Operations of one job: what one page-sized batch of a 4 KiB machine's row copies may want, and
- * few enough to be validated in the blink of an eye.
+ * Operations of one job: a frame of 4,096 rows can be copied row by row, and what the kernel keeps
+ * of the longest job stays below a megabyte.
  */
 #define DGEM_MAX_OPS	4096
 
-int dgem_submit(struct dgem_device *ddev, struct drm_file *file,
-		const struct drm_dgem_submit *args);
+int dgem_submit(struct dgem_device *ddev, struct drm_file *file, struct drm_dgem_submit *args);
 
 #endif

@@ -23,6 +23,7 @@
 #ifndef kzalloc_obj
 #define kzalloc_obj(p)	kzalloc(sizeof(p), GFP_KERNEL)
 #define kmalloc_obj(p)	kmalloc(sizeof(p), GFP_KERNEL)
+#define kvzalloc_obj(p, gfp)	kvzalloc(sizeof(p), gfp)
 #endif
 
 /* 6.13: name spaces are strings */

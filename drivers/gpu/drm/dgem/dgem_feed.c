@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <linux/dma-fence.h>
+#include <linux/dma-mapping.h>
+#include <linux/dmaengine.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "dgem_device.h"
+#include "dgem_engine.h"
+#include "dgem_feed.h"
+#include "dgem_fill.h"
+#include "dgem_gem.h"
+#include "dgem_range.h"
+
+/**
+ * DOC: feeding a channel
+ *
+ * A job is cut into pieces that are continuous on both sides, and a bounded number of them is with
+ * the channel at a time. The feeder prepares more when half of them have come back, from a
+ * workqueue, since preparing is not allowed in all the contexts that a channel calls back from. A
+ * channel that has no descriptor left is asked again when one came back.
+ *
+ * Some channels call back from within dma_async_issue_pending(), so no lock that the callback takes
+ * is held there. The job is over when all pieces have been handed out and all have come back; an
+ * error ends it when the channel has been terminated. Bytes count up to the piece that failed, and
+ * of that one as many as the channel owns to have written.
+ *
+ * Lock order: feed_lock, then lock. Neither is held over an allocation that may wait.
+ */
+
+/* bytes of a piece at most: a slow channel should show progress now and then */
+#define DGEM_DMA_PIECE	SZ_1M
+
+static const struct sg_table *dgem_feed_table(const struct dgem_engine_job *job, u32 ref,
+					      const struct sg_table *table)
+{
+	return table ?: dgem_gem_engine_sgt(job->refs[ref].obj);
+}
+
+static void dgem_feed_open_op(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
+{
+	const struct dgem_engine_op *op = &job->ops[dma->op];
+	const struct dgem_limits limits = {
+		.max_len = min_t(u32, dma->base.max_segment,
+				 op->pattern_size ? DGEM_FILL_MAX : DGEM_DMA_PIECE),
+		.align = dma->base.copy_align,
+		.boundary = dma_get_seg_boundary(dma->base.dev),
+	};
+	const struct sg_table *dst = dgem_feed_table(job, op->dst, op->dst_table);
+
+	/* a fill is cut as a copy onto itself; where it reads comes in later */
+	if (op->pattern_size)
+		dgem_pieces_init(&dma->pieces, dst, &op->dst_rect, dst, &op->dst_rect, &limits);
+	else
+		dgem_pieces_init(&dma->pieces,
+				 dgem_feed_table(job, op->src, op->src_table), &op->src_rect,
+				 dst, &op->dst_rect, &limits);
+}
+
+/* the next piece of the job into the cursor; false if there is none, or an error */
+static bool dgem_feed_next(struct dgem_engine_dma *dma, struct dgem_engine_job *job, int *error)
+{
+	while (!dma->piece.len) {
+		if (dgem_pieces_next(&dma->pieces, &dma->piece))
+			break;
+		if (!dgem_pieces_done(&dma->pieces)) {
+			*error = -EIO;
+			return false;
+		}
+		if (++dma->op >= job->count)
+			return false;
+		dgem_feed_open_op(dma, job);
+	}
+	return true;
+}
+
+static void dgem_feed_complete(struct dgem_engine_dma *dma, struct dgem_engine_job *job, int error)
+{
+	bool cookie = dma_fence_begin_signalling();
+
+	job->complete(job, error);
+	dma_fence_end_signalling(cookie);
+}
+
+/* bytes of the running job have been written */
+static void dgem_feed_done(struct dgem_engine_dma *dma, u32 bytes)
+{
+	lockdep_assert_held(&dma->lock);
+
+	atomic64_add(bytes, &dma->job->done);
+	atomic64_add(bytes, &dma->base.ddev->stats.bytes_dma);
+}
+
+/* if the job is over, take it */
+static struct dgem_engine_job *dgem_feed_take(struct dgem_engine_dma *dma)
+{
+	struct dgem_engine_job *job = dma->job;
+
+	lockdep_assert_held(&dma->lock);
+
+	if (!dma->fed || dma->in_flight || dma->error)
+		return NULL;
+	dma->job = NULL;
+	return job;
+}
+
+/* book a piece that came back; what comes after one that failed does not count */
+static void dgem_feed_count(struct dgem_engine_dma *dma, const struct dgem_dma_slot *slot,
+			    const struct dmaengine_result *result)
+{
+	u32 bytes = slot->len;
+
+	lockdep_assert_held(&dma->lock);
+
+	if (dma->error)
+		return;
+	if (result && result->result != DMA_TRANS_NOERROR) {
+		dma->error = -EIO;
+		/* many channels leave it at zero, which can't be true */
+		bytes = result->residue && result->residue <= bytes ? bytes - result->residue : 0;
+	}
+	dgem_feed_done(dma, bytes);
+}
+
+static void dgem_feed_callback(void *param, const struct dmaengine_result *result)
+{
+	struct dgem_dma_slot *slot = param;
+	struct dgem_engine_dma *dma = slot->dma;
+	struct dgem_engine_job *job;
+	unsigned long flags;
+	bool feed;
+
+	spin_lock_irqsave(&dma->lock, flags);
+	if (!dma->job || slot->bank != dma->bank) {
+		/* aborted in the meantime */
+		spin_unlock_irqrestore(&dma->lock, flags);
+		return;
+	}
+	dgem_feed_count(dma, slot, result);
+	dma->head = (dma->head + 1) % DGEM_DMA_SLOTS;
+	dma->in_flight--;
+	job = dgem_feed_take(dma);
+	feed = dma->error || (!dma->fed && dma->in_flight <= DGEM_DMA_SLOTS / 2);
+	spin_unlock_irqrestore(&dma->lock, flags);
+
+	if (job)
+		dgem_feed_complete(dma, job, 0);
+	else if (feed)
+		mod_delayed_work(dma->wq, &dma->feed, 0);
+}
+
+/* where the piece in the cursor reads, which takes the next slot */
+static dma_addr_t dgem_feed_source(struct dgem_engine_dma *dma, const struct dgem_engine_op *op,
+				   u32 slot)
+{
+	u64 phase;
+
+	if (!op->pattern_size)
+		return dma->piece.src;
+	phase = dgem_pieces_column(&dma->pieces) - dma->piece.len;
+	return dgem_fill_block(dma->fill, slot, op->pattern) + phase % sizeof(op->pattern);
+}
+
+/* hand the piece in the cursor to the channel; false if it has no room */
+static bool dgem_feed_issue(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
+{
+	unsigned long prep = DMA_PREP_INTERRUPT | DMA_CTRL_ACK, flags;
+	struct dma_async_tx_descriptor *tx;
+	struct dgem_dma_slot *slot;
+	u32 next;
+
+	/* pieces that come back move the head, and leave the end of the ring where it is */
+	spin_lock_irqsave(&dma->lock, flags);
+	next = (dma->head + dma->in_flight) % DGEM_DMA_SLOTS;
+	spin_unlock_irqrestore(&dma->lock, flags);
+
+	/* later operations may read what this one wrote */
+	if (dgem_pieces_done(&dma->pieces))
+		prep |= DMA_PREP_FENCE;
+	tx = dmaengine_prep_dma_memcpy(dma->chan, dma->piece.dst,
+				       dgem_feed_source(dma, &job->ops[dma->op], next),
+				       dma->piece.len, prep);
+	if (!tx)
+		return false;
+
+	slot = &dma->slots[dma->bank][next];
+	slot->len = dma->piece.len;
+	spin_lock_irqsave(&dma->lock, flags);
+	dma->in_flight++;
+	spin_unlock_irqrestore(&dma->lock, flags);
+	dma->piece.len = 0;
+
+	tx->callback_result = dgem_feed_callback;
+	tx->callback_param = slot;
+	slot->cookie = dmaengine_submit(tx);
+	if (dma_submit_error(slot->cookie)) {
+		spin_lock_irqsave(&dma->lock, flags);
+		dma->in_flight--;
+		dma->error = -EIO;
+		spin_unlock_irqrestore(&dma->lock, flags);
+	}
+	return true;
+}
+
+/**
+ * dgem_feed_partial - ask the channel for the piece that comes back next
+ * @dma: the engine with its channel; its @feed_lock is held
+ * @cookie: set to the piece's cookie, or to 0 if there is none
+ * @error: set to -EIO if the piece failed
+ *
+ * Return: the bytes of the piece that have been written.
+ */
+u32 dgem_feed_partial(struct dgem_engine_dma *dma, dma_cookie_t *cookie, int *error)
+{
+	struct dma_tx_state state = {};
+	enum dma_status status;
+	unsigned long flags;
+	u32 len = 0;
+
+	lockdep_assert_held(&dma->feed_lock);
+
+	*cookie = 0;
+	spin_lock_irqsave(&dma->lock, flags);
+	if (dma->in_flight) {
+		*cookie = dma->slots[dma->bank][dma->head].cookie;
+		len = dma->slots[dma->bank][dma->head].len;
+	}
+	spin_unlock_irqrestore(&dma->lock, flags);
+	if (!len)
+		return 0;
+
+	status = dmaengine_tx_status(dma->chan, *cookie, &state);
+	if (status == DMA_ERROR)
+		*error = -EIO;
+	if (status != DMA_IN_PROGRESS || !state.residue || state.residue > len)
+		return 0;
+	return len - state.residue;
+}
+
+/**
+ * dgem_feed_abort - end the running job, if any
+ * @dma: the engine with its channel; its @feed_lock is held
+ * @error: what the job ends with; a time-out gives way to an error that the channel knows of
+ *
+ * Afterwards the channel is idle and calls back no more.
+ */
+void dgem_feed_abort(struct dgem_engine_dma *dma, int error)
+{
+	struct dgem_engine_job *job;
+	dma_cookie_t cookie;
+	unsigned long flags;
+	int known = 0;
+	u32 partial;
+
+	lockdep_assert_held(&dma->feed_lock);
+
+	partial = dgem_feed_partial(dma, &cookie, &known);
+	if (known && error == -ETIMEDOUT)
+		error = known;
+	dmaengine_terminate_sync(dma->chan);
+
+	spin_lock_irqsave(&dma->lock, flags);
+	job = dma->job;
+	/* unless that piece came back, or is behind one that failed */
+	if (job && !dma->error && dma->in_flight &&
+	    dma->slots[dma->bank][dma->head].cookie == cookie)
+		dgem_feed_done(dma, partial);
+	dma->job = NULL;
+	dma->in_flight = 0;
+	dma->bank = !dma->bank;
+	spin_unlock_irqrestore(&dma->lock, flags);
+
+	if (job)
+		dgem_feed_complete(dma, job, error);
+}
+
+static void dgem_feed_more(struct dgem_engine_dma *dma)
+{
+	struct dgem_engine_job *job, *over = NULL;
+	bool room = true, more;
+	unsigned long flags;
+	int error;
+
+	lockdep_assert_held(&dma->feed_lock);
+
+	if (READ_ONCE(dma->base.ddev->asleep))
+		return;
+
+	spin_lock_irqsave(&dma->lock, flags);
+	job = dma->job;
+	error = dma->error;
+	more = !dma->fed;
+	spin_unlock_irqrestore(&dma->lock, flags);
+
+	/* a job that is not fed stays: only the feeder makes it complete */
+	while (job && !error && more) {
+		if (READ_ONCE(dma->in_flight) >= DGEM_DMA_SLOTS)
+			break;
+		more = dgem_feed_next(dma, job, &error);
+		if (!more)
+			break;
+		room = dgem_feed_issue(dma, job);
+		if (!room)
+			break;
+		error = READ_ONCE(dma->error);
+	}
+	if (!job)
+		return;
+
+	if (!error && !more) {
+		spin_lock_irqsave(&dma->lock, flags);
+		if (!dma->fed) {
+			dma->fed = true;
+			over = dgem_feed_take(dma);
+		}
+		spin_unlock_irqrestore(&dma->lock, flags);
+	}
+	if (over) {
+		dgem_feed_complete(dma, over, 0);
+		return;
+	}
+
+	dma_async_issue_pending(dma->chan);
+
+	if (!error)
+		error = READ_ONCE(dma->error);
+	if (error)
+		dgem_feed_abort(dma, error);
+	else if (!room && !READ_ONCE(dma->in_flight))
+		/* nothing will come back to wake us: somebody else has the descriptors */
+		queue_delayed_work(dma->wq, &dma->feed, 1);
+}
+
+static void dgem_feed_work(struct work_struct *work)
+{
+	struct dgem_engine_dma *dma = container_of(to_delayed_work(work), struct dgem_engine_dma,
+						   feed);
+	bool cookie = dma_fence_begin_signalling();
+
+	mutex_lock(&dma->feed_lock);
+	if (dma->chan)
+		dgem_feed_more(dma);
+	mutex_unlock(&dma->feed_lock);
+	dma_fence_end_signalling(cookie);
+}
+
+/**
+ * dgem_feed_start - run a job
+ * @dma: the engine, idle; its @feed_lock is held
+ * @job: the job
+ */
+void dgem_feed_start(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
+{
+	lockdep_assert_held(&dma->feed_lock);
+
+	spin_lock_irq(&dma->lock);
+	dma->job = job;
+	dma->head = 0;
+	dma->in_flight = 0;
+	dma->fed = false;
+	dma->error = 0;
+	spin_unlock_irq(&dma->lock);
+
+	dma->op = 0;
+	dma->piece.len = 0;
+	dgem_feed_open_op(dma, job);
+	dgem_feed_more(dma);
+}
+
+/**
+ * dgem_feed_init - prepare an engine for its jobs
+ * @dma: the engine, zeroed
+ */
+void dgem_feed_init(struct dgem_engine_dma *dma)
+{
+	int i;
+
+	mutex_init(&dma->feed_lock);
+	spin_lock_init(&dma->lock);
+	INIT_DELAYED_WORK(&dma->feed, dgem_feed_work);
+	for (i = 0; i < DGEM_DMA_SLOTS; i++) {
+		dma->slots[0][i].dma = dma;
+		dma->slots[1][i].dma = dma;
+		dma->slots[1][i].bank = 1;
+	}
+}

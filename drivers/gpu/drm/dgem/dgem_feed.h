@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+#ifndef _DGEM_FEED_H_
+#define _DGEM_FEED_H_
+
+#include <linux/dmaengine.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "dgem_engine.h"
+#include "dgem_range.h"
+
+struct dgem_engine_dma;
+struct dgem_fill;
+
+/* pieces with the channel at a time: half of the smallest ring known, 32 of a ZynqMP channel */
+#define DGEM_DMA_SLOTS	16
+
+/**
+ * struct dgem_dma_slot - a piece that is with the channel
+ */
+struct dgem_dma_slot {
+	/** @dma: the engine */
+	struct dgem_engine_dma *dma;
+	/** @cookie: the channel's name for it */
+	dma_cookie_t cookie;
+	/** @len: bytes */
+	u32 len;
+	/** @bank: which of the two rings it is in */
+	u32 bank;
+};
+
+/**
+ * struct dgem_engine_dma - a dmaengine channel
+ */
+struct dgem_engine_dma {
+	/** @base: the engine */
+	struct dgem_engine base;
+	/** @chan: the channel, NULL after shutdown; under @feed_lock */
+	struct dma_chan *chan;
+	/** @wq: runs @feed */
+	struct workqueue_struct *wq;
+	/** @feed: hands out more pieces, or ends a job that failed */
+	struct delayed_work feed;
+	/** @feed_lock: one feeds or stops at a time; protects the cursor */
+	struct mutex feed_lock;
+	/** @op: cursor: the operation that @pieces are of */
+	u32 op;
+	/** @pieces: cursor: what is left of it */
+	struct dgem_pieces pieces;
+	/** @piece: cursor: a piece to hand out next, if its length is not zero */
+	struct dgem_piece piece;
+	/** @fill: blocks to copy for fills, one for each slot */
+	struct dgem_fill *fill;
+
+	/** @lock: protects what follows */
+	spinlock_t lock;
+	/** @job: the running job */
+	struct dgem_engine_job *job;
+	/**
+	 * @slots: two rings of pieces. An abort changes over to the other one: there are channels
+	 * that call back for a piece when they have been terminated already.
+	 */
+	struct dgem_dma_slot slots[2][DGEM_DMA_SLOTS];
+	/** @bank: the ring in use */
+	u32 bank;
+	/** @head: the slot that comes back next */
+	u32 head;
+	/** @in_flight: pieces with the channel */
+	u32 in_flight;
+	/** @fed: all pieces have been handed out */
+	bool fed;
+	/** @error: what went wrong, or 0 */
+	int error;
+};
+
+void dgem_feed_init(struct dgem_engine_dma *dma);
+void dgem_feed_start(struct dgem_engine_dma *dma, struct dgem_engine_job *job);
+u32 dgem_feed_partial(struct dgem_engine_dma *dma, dma_cookie_t *cookie, int *error);
+void dgem_feed_abort(struct dgem_engine_dma *dma, int error);
+
+#endif
