@@ -45,7 +45,7 @@
  * @sync-flags: flags of a syncobj element
  * @sync-handle: syncobjs that do not exist
  * @sync-unset: waiting for what nobody has promised to signal
- * @argument: an argument that cannot be read
+ * @argument: an argument that cannot be read, or not be written
  */
 
 IGT_TEST_DESCRIPTION("A job that cannot be run as told is refused before anything is queued.");
@@ -90,7 +90,7 @@ static void test_flags(void)
 	struct drm_dgem_op op = good_op();
 	struct drm_dgem_submit submit;
 
-	for (int bit = 1; bit < 32; bit++) {
+	for (int bit = 2; bit < 32; bit++) {
 		dgem_submit_init(&submit, &op, 1);
 		submit.flags = 1u << bit;
 		submit_err(&submit, EINVAL);
@@ -101,7 +101,7 @@ static void test_flags(void)
 
 static void test_op_code(void)
 {
-	static const uint32_t bad[] = { 2, 3, 64, 0x80000000, UINT32_MAX };
+	static const uint32_t bad[] = { 4, 5, 64, 0x80000000, UINT32_MAX };
 
 	for (int i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct drm_dgem_op op = good_op();
@@ -146,7 +146,8 @@ static void test_op_count(void)
 static void test_op_stride(void)
 {
 	static const uint32_t bad[] = {
-		0, 1, 8, sizeof(struct drm_dgem_op) - 8, sizeof(struct drm_dgem_op) + 1,
+		0, 1, 8, DRM_DGEM_OP_SIZE_MIN - 8, DRM_DGEM_OP_SIZE_MIN + 4,
+		sizeof(struct drm_dgem_op) + 1,
 		sizeof(struct drm_dgem_op) + 4, 4097, 4104, 0x80000000, UINT32_MAX, UINT32_MAX - 7,
 	};
 	uint8_t *raw = calloc(2, 8192);
@@ -468,7 +469,7 @@ static void test_sync_flags(void)
 	struct drm_dgem_syncobj sync = { .handle = syncobj };
 	struct drm_dgem_op op = good_op();
 
-	for (int i = 0; i < 64; i++) {
+	for (int i = 2; i < 64; i++) {
 		struct drm_dgem_submit submit;
 
 		sync.flags = 1u << (i / 2);
@@ -518,8 +519,17 @@ static void test_sync_unset(void)
 
 static void test_argument(void)
 {
+	struct drm_dgem_submit *page = mmap(NULL, DGEM_PAGE, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct drm_dgem_op op = good_op();
+
+	igt_assert(page != MAP_FAILED);
 	do_ioctl_err(fd, DRM_IOCTL_DGEM_SUBMIT, NULL, EFAULT);
 	do_ioctl_err(fd, DRM_IOCTL_DGEM_SUBMIT, (void *)-4096l, EFAULT);
+	dgem_submit_init(page, &op, 1);
+	igt_assert_eq(mprotect(page, DGEM_PAGE, PROT_READ), 0);
+	submit_err(page, EFAULT);
+	munmap(page, DGEM_PAGE);
 }
 
 static const struct {

@@ -238,6 +238,19 @@ struct drm_dgem_op dgem_op_copy_2d(uint32_t src, uint64_t src_offset, uint64_t s
 	};
 }
 
+struct drm_dgem_op dgem_op_fill(uint32_t dst, uint64_t dst_offset, uint64_t width,
+				uint64_t pattern, uint32_t pattern_size)
+{
+	return (struct drm_dgem_op) {
+		.op = DRM_DGEM_OP_FILL,
+		.dst = dst,
+		.dst_offset = dst_offset,
+		.width = width,
+		.pattern = pattern,
+		.pattern_size = pattern_size,
+	};
+}
+
 void dgem_submit_init(struct drm_dgem_submit *submit, const struct drm_dgem_op *ops,
 		      uint32_t count)
 {
@@ -251,6 +264,11 @@ void dgem_submit_init(struct drm_dgem_submit *submit, const struct drm_dgem_op *
 int __dgem_submit(int fd, struct drm_dgem_submit *submit)
 {
 	return dgem_ioctl(fd, DRM_IOCTL_DGEM_SUBMIT, submit);
+}
+
+int __dgem_job(int fd, struct drm_dgem_job *job)
+{
+	return dgem_ioctl(fd, DRM_IOCTL_DGEM_JOB, job);
 }
 
 /* Queue a job between two binary syncobjs, either of which may be 0: none. */

@@ -55,11 +55,14 @@ struct drm_dgem_op dgem_op_copy(uint32_t src, uint64_t src_offset, uint32_t dst,
 struct drm_dgem_op dgem_op_copy_2d(uint32_t src, uint64_t src_offset, uint64_t src_pitch,
 				   uint32_t dst, uint64_t dst_offset, uint64_t dst_pitch,
 				   uint64_t width, uint32_t height);
+struct drm_dgem_op dgem_op_fill(uint32_t dst, uint64_t dst_offset, uint64_t width,
+				uint64_t pattern, uint32_t pattern_size);
 void dgem_submit_init(struct drm_dgem_submit *submit, const struct drm_dgem_op *ops,
 		      uint32_t count);
 int __dgem_submit(int fd, struct drm_dgem_submit *submit);
 void dgem_submit(int fd, const struct drm_dgem_op *ops, uint32_t count, uint32_t flags,
 		 uint32_t in_sync, uint32_t out_sync);
+int __dgem_job(int fd, struct drm_dgem_job *job);
 void dgem_wait(int fd, uint32_t syncobj);
 bool dgem_signalled(int fd, uint32_t syncobj);
 void dgem_run(int fd, const struct drm_dgem_op *ops, uint32_t count);
