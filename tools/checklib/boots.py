@@ -83,6 +83,10 @@ class Run:
                     found = re.search(r"^step (.*)|\[(\d+/\d+)\] (\w+)", line)
                     if found:
                         self.progress = found.group(1) or f"{found.group(3)} ({found.group(2)})"
+        self.recall()
+
+    def recall(self):
+        """Take note of how the machine ended."""
         self.status = json.loads(read(f"{self.out}/status.json", default="{}"))
         self.progress = self.status.get("state", "was stopped")
 

@@ -26,9 +26,11 @@ def machines(kernel):
     return (
         boots.Boot("cpu", ["--smp", "2", "--load", "", *display],
                    ["load engine=cpu", "interop", "video", "unload"], 1800),
-        boots.Boot("edu", edu, ["load", "interop -i dgem", "unload"], 1800),
+        boots.Boot("edu", edu, ["load", "interop -i dgem,dgem-other", "unload"], 1800),
         boots.Boot("unchecked", ["--smp", "2", "--load", "", "--append", "dma_debug=off", *display],
                    ["load engine=cpu", UNCHECKED, "unload"], 600),
+        boots.Boot("churn", ["--smp", "2", "--load", "", "--env", "DGEM_ROUNDS=250"],
+                   ["load engine=cpu", "igt dgem_share", "unload"], 3600),
         boots.Boot("video", edu, ["load", "video", "unload"], 1800),
     )
 

@@ -7,12 +7,20 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "interop.h"
 
 #define PIECES										\
 	"the importer (vivid with its dma-contig allocator) wants one DMA segment; the buffer "	\
 	"is in pieces"
+
+#define VERSION(major, minor)	((major) * 1000 + (minor))
+
+/* bochs' buffers lay in video memory. */
+#define VRAM		VERSION(6, 13)
+#define VRAM_EXPORTER	"this kernel's bochs has its buffers in video memory that no device reaches"
+#define VRAM_IMPORTER	"this kernel's bochs shows video memory only and imports nothing"
 
 /*
  * These exporters give every importer segments of any length, which it is theirs to limit: the DMA
@@ -30,7 +38,14 @@ static const struct {
 	const char *exporter;
 	const char *importer;
 	struct refusal refusal;
+	/* kernels before this one only, or 0 */
+	int before;
 } refusals[] = {
+	{ "bochs-drm", "bochs-drm", { 0 }, VRAM },
+	{ "bochs-drm", "capture-vmalloc", { 0 }, VRAM },
+	{ "bochs-drm", "output-vmalloc", { 0 }, VRAM },
+	{ "bochs-drm", "*", { .error = ENOSYS, .why = VRAM_EXPORTER }, VRAM },
+	{ "*", "bochs-drm", { .error = EINVAL, .why = VRAM_IMPORTER }, VRAM },
 	{ "heap-system", "capture-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
 	{ "heap-system", "output-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
 	{ "dgem-pages", "capture-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
@@ -61,6 +76,21 @@ static bool dma_debugging(void)
 	return state == 'N';
 }
 
+static int kernel_version(void)
+{
+	struct utsname name;
+	int major = 0, minor = 0;
+
+	uname(&name);
+	sscanf(name.release, "%d.%d", &major, &minor);
+	return VERSION(major, minor);
+}
+
+static bool matches(const char *pattern, const char *name)
+{
+	return !strcmp(pattern, "*") || !strcmp(pattern, name);
+}
+
 struct refusal expected_refusal(const struct exporter *exporter, const struct importer *importer)
 {
 	const char *kind = strchr(importer->name, '-');
@@ -70,8 +100,9 @@ struct refusal expected_refusal(const struct exporter *exporter, const struct im
 		    !strcmp(kind, "-contiguous") && dma_debugging())
 			return (struct refusal){ .untried = LONG_SEGMENTS };
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
-		if (!strcmp(refusals[i].exporter, exporter->name) &&
-		    !strcmp(refusals[i].importer, importer->name))
+		if (matches(refusals[i].exporter, exporter->name) &&
+		    matches(refusals[i].importer, importer->name) &&
+		    (!refusals[i].before || kernel_version() < refusals[i].before))
 			return refusals[i].refusal;
 	return (struct refusal){ 0 };
 }

@@ -23,25 +23,27 @@ static const struct {
 	{ SIZE - 3 * 4096, 3 * 4096 },
 };
 
-static struct dgem_device *device(void)
+/* The instances by variant: the one that is tested, and another one beside it. */
+static struct dgem_device *device(uint32_t variant)
 {
-	static struct dgem_device *dev;
+	static struct dgem_device *devices[2];
+	struct dgem_device **dev = &devices[variant];
 
-	if (!dev && dgem_device_open(settings.importer, &dev))
-		dev = NULL;
-	return dev;
+	if (!*dev && dgem_device_open(variant ? "other" : settings.importer, dev))
+		*dev = NULL;
+	return *dev;
 }
 
 bool dgem_present(const struct importer *importer)
 {
-	return device();
+	return device(importer->variant);
 }
 
 const char *dgem_engine(void)
 {
 	struct dgem_engine_info info = { 0 };
 
-	if (!device() || dgem_device_get_engine(device(), &info, sizeof(info)))
+	if (!device(0) || dgem_device_get_engine(device(0), &info, sizeof(info)))
 		return "none";
 	return info.type == DGEM_ENGINE_DMA ? "dmaengine" : "cpu";
 }
@@ -89,7 +91,7 @@ static int use_mapping(const struct buffer *buffer, struct dgem_bo *bo, uint32_t
 static int run_copy(struct dgem_bo *dst, struct dgem_bo *src)
 {
 	struct dgem_job *job;
-	int ret = dgem_job_new(device(), &job);
+	int ret = dgem_job_new(dgem_bo_device(dst), &job);
 
 	if (ret)
 		return ret;
@@ -156,7 +158,7 @@ static int use_engine(const struct buffer *buffer, struct dgem_bo *bo, uint32_t 
 {
 	struct dgem_bo *own;
 	void *ptr;
-	int ret = dgem_bo_new(device(), SIZE, DGEM_KIND_CONTIGUOUS, DGEM_CACHE_DEFAULT, &own);
+	int ret = dgem_bo_new(dgem_bo_device(bo), SIZE, DGEM_KIND_CONTIGUOUS, DGEM_CACHE_DEFAULT, &own);
 
 	if (ret)
 		return wrong(cell, "no object of our own: %s", strerror(-ret));
@@ -175,10 +177,16 @@ int dgem_use(const struct importer *importer, const struct exporter *exporter,
 	     const struct buffer *buffer, uint32_t seed, struct cell *cell)
 {
 	struct dgem_bo *bo;
-	int ret = dgem_bo_from_dmabuf(device(), buffer->dmabuf, &bo);
+	struct dgem_bo_info info = { 0 };
+	int ret = dgem_bo_from_dmabuf(device(importer->variant), buffer->dmabuf, &bo);
 
 	if (ret)
 		return ret;
+	if (importer->variant && (dgem_bo_get_info(bo, &info, sizeof(info)) ||
+				  info.kind != DGEM_KIND_IMPORT)) {
+		dgem_bo_del(bo);
+		return wrong(cell, "it is no import");
+	}
 	/* the engine first: what an exporter or a mask forbids may come up at the first job only */
 	ret = use_engine(buffer, bo, seed, cell);
 	if (!ret && buffer_fill(buffer, seed + 2))

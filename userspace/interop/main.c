@@ -42,6 +42,7 @@ static const struct exporter exporters[] = {
 
 static const struct importer importers[] = {
 	{ "dgem", dgem_present, dgem_use },
+	{ "dgem-other", dgem_present, dgem_use, 1 },
 	{ "vgem", vgem_present, vgem_use },
 	{ "vkms-plane", vkms_present, vkms_plane_use },
 	{ "vkms-writeback", vkms_present, vkms_writeback_use },

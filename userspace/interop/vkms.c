@@ -27,6 +27,8 @@ struct vkms {
 	uint32_t output;
 	uint32_t writeback;
 	uint32_t mode_blob;
+	/* older drivers do not clone their output to the writeback connector */
+	bool alone;
 	bool lit;
 };
 
@@ -201,31 +203,44 @@ static void set_plane(struct commit *commit, uint32_t fb, int in_fence)
 		    (uint64_t)in_fence);
 }
 
-int vkms_write(struct vkms *vkms, const struct vkms_fb *from, const struct vkms_fb *to,
-	       int in_fence, int *out_fence)
+static int commit_write(struct vkms *vkms, const struct vkms_fb *from, const struct vkms_fb *to,
+			int in_fence, int32_t *out_fence)
 {
 	struct commit commit = { .vkms = vkms, .request = drmModeAtomicAlloc() };
-	int32_t fence = -1;
 
 	if (!commit.request)
 		return -ENOMEM;
 	set_plane(&commit, from->fb, in_fence);
 	set(&commit, vkms->crtc, DRM_MODE_OBJECT_CRTC, "MODE_ID", vkms->mode_blob);
 	set(&commit, vkms->crtc, DRM_MODE_OBJECT_CRTC, "ACTIVE", 1);
-	set(&commit, vkms->output, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID", vkms->crtc);
+	set(&commit, vkms->output, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID",
+	    vkms->alone ? 0 : vkms->crtc);
 	set(&commit, vkms->writeback, DRM_MODE_OBJECT_CONNECTOR, "CRTC_ID", vkms->crtc);
 	set(&commit, vkms->writeback, DRM_MODE_OBJECT_CONNECTOR, "WRITEBACK_FB_ID", to->fb);
 	set(&commit, vkms->writeback, DRM_MODE_OBJECT_CONNECTOR, "WRITEBACK_OUT_FENCE_PTR",
-	    (uintptr_t)&fence);
+	    (uintptr_t)out_fence);
 	if (!commit.ret && drmModeAtomicCommit(vkms->fd, commit.request,
-					       DRM_MODE_ATOMIC_ALLOW_MODESET, NULL)) {
+					       DRM_MODE_ATOMIC_ALLOW_MODESET, NULL))
 		commit.ret = -errno;
-		failed(commit.ret, "vkms does not show the framebuffer");
-	}
 	drmModeAtomicFree(commit.request);
-	vkms->lit = vkms->lit || !commit.ret;
-	*out_fence = fence;
 	return commit.ret;
+}
+
+int vkms_write(struct vkms *vkms, const struct vkms_fb *from, const struct vkms_fb *to,
+	       int in_fence, int *out_fence)
+{
+	int32_t fence = -1;
+	int ret = commit_write(vkms, from, to, in_fence, &fence);
+
+	if (ret == -EINVAL && !vkms->lit && !vkms->alone) {
+		vkms->alone = true;
+		ret = commit_write(vkms, from, to, in_fence, &fence);
+	}
+	if (ret)
+		failed(ret, "vkms does not show the framebuffer");
+	vkms->lit = vkms->lit || !ret;
+	*out_fence = fence;
+	return ret;
 }
 
 int fence_wait(int fence, int timeout_ms)
