@@ -38,8 +38,8 @@
  * Description: An importer has the memory, whoever closed everything else before.
  *
  * SUBTEST: churn
- * Description: Processes that export, import and close leave nothing behind. 8 rounds, unless
- *	DGEM_ROUNDS in the environment wants more.
+ * Description: Processes that export, import and close leave nothing behind. 20 rounds each,
+ *	unless DGEM_ROUNDS in the environment wants more.
  */
 
 IGT_TEST_DESCRIPTION("What holders of a dma-buf may do, and what is left.");
@@ -272,19 +272,34 @@ static void churn_import(int fd, int vgem, unsigned int round)
 	gem_close(vgem, dumb.handle);
 }
 
+/* The kinds that can be exported take turns. */
+static const struct dgem_kind *next_kind(int fd, const struct dgem_kind *last)
+{
+	const struct dgem_kind *kind, *first = NULL;
+	bool passed = !last;
+
+	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_EXPORT) {
+		if (passed)
+			return kind;
+		first = first ?: kind;
+		passed = kind == last;
+	}
+	return first;
+}
+
 static void test_churn(int fd)
 {
 	const char *text = getenv("DGEM_ROUNDS");
-	const unsigned int rounds = text ? strtoul(text, NULL, 0) : 8;
+	const unsigned int rounds = text ? strtoul(text, NULL, 0) : 20;
 	uint64_t dmabufs = count_dmabufs();
 
 	igt_fork(child, PROCESSES) {
 		int own = dgem_open(), vgem = dgem_open_other("vgem");
-		const struct dgem_kind *kind;
+		const struct dgem_kind *kind = NULL;
 
 		for (unsigned int round = child; round < rounds + child; round++) {
-			for_each_dgem_kind_here(own, kind, DRM_DGEM_CAP_EXPORT)
-				churn_export(own, vgem, kind, round);
+			kind = next_kind(own, kind);
+			churn_export(own, vgem, kind, round + round / 8);
 			churn_import(own, vgem, round);
 		}
 		close(vgem);
