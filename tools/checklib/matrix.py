@@ -2,6 +2,8 @@
 # Copyright (C) 2026 The dgem authors
 """The matrix of exporters and importers as a table."""
 
+import textwrap
+
 BEGIN = ".. begin of what tools/check-interop writes"
 END = ".. end of what tools/check-interop writes"
 
@@ -65,9 +67,12 @@ class Matrix:
             groups = {}
             for row in body:
                 groups.setdefault(row[number], []).append(row[0])
-            lines += [f"- {text}: {', '.join(names)}" for text, names in groups.items()]
+            for text, names in groups.items():
+                lines += textwrap.wrap(f"- {text}: {', '.join(names)}", 100,
+                                       subsequent_indent="  ", break_on_hyphens=False)
             lines.append("")
-        lines += [f"[{number}] {text}\n" for number, text in enumerate(self.notes, 1)]
+        for number, text in enumerate(self.notes, 1):
+            lines += textwrap.wrap(f"[{number}] {text}", 100) + [""]
         return "\n".join(lines)
 
 
