@@ -150,7 +150,10 @@ struct refusal {
 	/* the errno, or 0 where everything has to work */
 	int error;
 	const char *why;
-	/* it may work all the same: whether the memory is in pieces is up to chance */
+	/*
+	 * it may work all the same: whether the memory is in pieces is up to chance, and the cpu
+	 * engine needs no device that reaches it
+	 */
 	bool chance;
 	/* why the cell cannot be tried here at all, or NULL */
 	const char *untried;
