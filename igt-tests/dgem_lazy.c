@@ -259,6 +259,7 @@ static const uint64_t large[] = {
 
 static void test_sizes(int fd)
 {
+	const int64_t end = dgem_now() + 20 * NSEC_PER_SEC;
 	struct drm_dgem_query_device device;
 	struct drm_dgem_query_stats stats;
 	struct drm_dgem_info info;
@@ -272,13 +273,30 @@ static void test_sizes(int fd)
 		igt_assert_eq_u64(resident(fd, handle), 0);
 		gem_close(fd, handle);
 	}
-	/* The largest takes all offsets that there are for mmap(): nothing else may have one. */
-	dgem_query_stats(fd, &stats);
-	if (!stats.objects) {
-		handle = create_lazy(fd, device.max_size);
-		igt_assert_eq_u64(resident(fd, handle), 0);
-		gem_close(fd, handle);
-	}
+	/*
+	 * DRM has offsets for mmap() of a terabyte less a mebibyte. The largest takes nearly all:
+	 * nothing else may have many, not even an object that is just going.
+	 */
+	do {
+		struct drm_dgem_create create = {
+			.size = device.max_size - 2 * DGEM_MIB,
+			.kind = DRM_DGEM_KIND_PAGES,
+			.flags = DRM_DGEM_CREATE_LAZY,
+		};
+		int err;
+
+		dgem_query_stats(fd, &stats);
+		err = __dgem_create(fd, &create);
+		if (!err) {
+			igt_assert_eq_u64(create.size, device.max_size - 2 * DGEM_MIB);
+			igt_assert_eq_u64(resident(fd, create.handle), 0);
+			gem_close(fd, create.handle);
+			return;
+		}
+		igt_assert_eq(err, -ENOSPC);
+		dgem_sleep_ms(20);
+	} while (dgem_now() < end);
+	igt_assert_f(stats.objects, "nobody has an object, and none of the largest size fits\n");
 }
 
 static void test_last_page(int fd)
