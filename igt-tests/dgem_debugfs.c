@@ -146,6 +146,9 @@ static void test_objects(int fd, const struct dgem_kind *kind)
 	}
 	gem_close(fd, handle);
 	gem_close(fd, dst);
+	/* The job lets go of its objects some time after its fence. */
+	for (int i = 0; i < 500 && find_object(fd, &listed); i++)
+		dgem_sleep_ms(10);
 	igt_assert(!find_object(fd, &listed));
 }
 

@@ -323,7 +323,7 @@ static void test_bad_ioctl(int fd)
 {
 	uint8_t arg[256] = { };
 
-	for (unsigned int nr = DRM_DGEM_SUBMIT + 1; DRM_COMMAND_BASE + nr < DRM_COMMAND_END; nr++)
+	for (unsigned int nr = DRM_DGEM_JOB + 1; DRM_COMMAND_BASE + nr < DRM_COMMAND_END; nr++)
 		igt_assert_eq(dgem_ioctl(fd, DRM_IOWR(DRM_COMMAND_BASE + nr, arg), arg), -EINVAL);
 }
 

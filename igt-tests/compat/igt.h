@@ -178,6 +178,9 @@ void igt_log(const char *domain, enum igt_log_level level, const char *format, .
 #define igt_info(...)		igt_log(IGT_LOG_DOMAIN, IGT_LOG_INFO, __VA_ARGS__)
 #define igt_warn(...)		igt_log(IGT_LOG_DOMAIN, IGT_LOG_WARN, __VA_ARGS__)
 
+/* Lines of the kernel's log that a test provokes: the runner leaves them out of its verdict. */
+void igt_emit_ignore_dmesg_regex(const char *ignore_dmesg_regex);
+
 /* ioctls. */
 extern __thread int (*igt_ioctl)(int fd, unsigned long request, void *arg);
 

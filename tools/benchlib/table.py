@@ -58,7 +58,8 @@ def _remarks(figures):
     yield ("Touching mapped pages alone: "
            f"{_number(figures.cost('touch-again', 'none', 'memory', 'anonymous'))}. "
            f"Clearing 16 MiB alone: {_number(alone['bytes'])} page by page (rep stosb counts "
-           f"each byte: the heaps, udmabuf, vgem, dgem's pages), {_number(alone['words'])} in words "
+           "each byte: the heaps, udmabuf, vgem, dgem's pages), "
+           f"{_number(alone['words'])} in words "
            "(dgem's contiguous and coherent memory).")
     for peer, kind, cleared in (("dgem", "contiguous", "words"), ("dgem", "pages", "bytes"),
                                 ("heap-cma", "cma", "bytes"), ("heap-system", "pages", "bytes")):

@@ -43,6 +43,17 @@ def _failure(test):
     return "\n".join(lines)
 
 
+# Lines of the kernel's log that tell of the host being busy, not of anything that a test did.
+HOST = re.compile(r"hrtimer: interrupt took \d+ ns")
+
+
+def _host_only(test):
+    """Whether a test passed, and all that the kernel warned of meanwhile is the host's doing."""
+    lines = (test.get("dmesg-warnings") or "").strip().splitlines()
+    return (test.get("result") == "dmesg-warn" and bool(lines)
+            and all(HOST.search(line) for line in lines))
+
+
 def igt(text, expected):
     """Verdicts of an igt_runner's results.json, which has to cover every test expected."""
     names = re.findall(r"^igt@\S+$", expected or "", re.M)
@@ -56,7 +67,7 @@ def igt(text, expected):
     results = []
     for name, test in tests.items():
         result = test.get("result", "nothing")
-        if result == "pass":
+        if result == "pass" or _host_only(test):
             results.append(Result(name, PASS))
         elif result == "skip":
             results.append(Result(name, SKIP, _skip_reason(test)))
