@@ -8,7 +8,7 @@ VM	:= tools/vm
 USER	:= $(O)/build/userspace
 
 .PHONY: all modules userspace check check-style check-intree check-packages check-docs
-.PHONY: check-interop demo bench install uninstall clean help
+.PHONY: check-engines check-interop demo bench install uninstall clean help
 
 all: modules userspace ## modules for KDIR, and the user space
 
@@ -29,6 +29,9 @@ check: ## every test, in virtual machines
 
 check-style: ## checkpatch, sparse, clang, kernel-doc and more on all sources
 	tools/check-style
+
+check-engines: ## the same tests on every engine and platform there is a machine for
+	tools/check-engines
 
 check-interop: ## dgem's buffers in other drivers' hands, and theirs in dgem's
 	tools/check-interop

@@ -63,14 +63,15 @@ def mirror():
 class Apt:
     """The private configuration: one set of lists over all the suites we use."""
 
-    def __init__(self, suites=SUITES):
-        self.suites = suites
-        self.top = cache("apt" if suites == SUITES else f"apt-{'-'.join(suites)}", "")
+    def __init__(self, suites=SUITES, arch="amd64"):
+        self.suites, self.arch = suites, arch
+        name = "apt" if suites == SUITES else f"apt-{'-'.join(suites)}"
+        self.top = cache(name if arch == "amd64" else f"{name}-{arch}", "")
         for name in ("lists/partial", "archives/partial"):
             os.makedirs(os.path.join(self.top, name), exist_ok=True)
         uri, keyring = mirror()
         write(self.top + "sources.list",
-              "".join(f"deb [arch=amd64 signed-by={keyring}] {uri} {suite} main\n"
+              "".join(f"deb [arch={arch} signed-by={keyring}] {uri} {suite} main\n"
                       for suite in suites))
         write(self.top + "status", "")
         # On top of the machine's own settings: its proxies still count.
@@ -86,8 +87,8 @@ class Apt:
             "Dir::Etc::sourceparts": "-",
             "Dir::Etc::preferences": "-",
             "Dir::Etc::preferencesparts": "-",
-            "APT::Architecture": "amd64",
-            "APT::Architectures": "amd64",
+            "APT::Architecture": arch,
+            "APT::Architectures": arch,
             "APT::Install-Recommends": "false",
             "APT::Sandbox::User": "root",
             "APT::Update::Post-Invoke": "",

@@ -177,7 +177,7 @@ class Machine:
             self._process = subprocess.Popen(
                 arguments, stdin=None if self.shell else subprocess.DEVNULL,
                 stdout=None if self.shell else errors, stderr=errors,
-                pass_fds=[end.fileno() for end in ends.values()], preexec_fn=_die_with_parent,
+                pass_fds=[end.fileno() for end in ends.values()], preexec_fn=die_with_parent,
                 start_new_session=not self.shell)
         for end in ends.values():
             end.close()
@@ -285,7 +285,7 @@ class Machine:
             shutil.move(f"{self.out}/final.png", self.options.screenshot)
 
 
-def _die_with_parent():
+def die_with_parent():
     """In the child: have the kernel kill QEMU if this program is killed."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 

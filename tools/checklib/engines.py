@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+# Copyright (C) 2026 The dgem authors
+"""The engines and the ways they are connected: machines on which the same tests are run."""
+
+import os
+import re
+import time
+
+from vmlib import board
+from vmlib.base import TREE, read
+from vmlib.kernel import Kernel
+
+from . import boots, results
+from .boots import Boot
+from .results import FAIL, PASS, SKIP, Result
+
+# edu's slots: the same line, were it not for MSI.
+SLOTS = ["--qemu=-device", "--qemu=edu,addr=0x8", "--qemu=-device", "--qemu=edu,addr=0xc"]
+VIRTUAL = ["--icount", "3", "--smp", "1", "--load", "edu_dma"]
+IGT = "igt -dgem_interop"
+
+
+class Row(Boot):
+    """A machine of the table: what is in the columns beside its name."""
+
+    def __init__(self, name, engine, addressing, options, steps, limit):
+        super().__init__(name, options, steps, limit)
+        self.engine, self.addressing = engine, addressing
+
+
+# Foreign memory may lie beyond edu's 28 bits, so dgem_interop is for where the CPU copies.
+PCS = (
+    Row("q35-msi", "edu, MSI", "28 bits, CMA below 256 MiB", VIRTUAL + ["--edu"],
+        ["channels", "irqs", "load", IGT, "stress dgem_life", "unload"], 7200),
+    Row("q35-intx", "2 x edu, one INTx", "28 bits", VIRTUAL + ["--append", "pci=nomsi"] + SLOTS,
+        ["channels", "irqs", "load", IGT, "unload"], 3600),
+    Row("q35-moving", "2 x edu, MSI", "28 bits; interrupts change CPUs",
+        ["--smp", "2", "--edu", "2", "--load", "edu_dma"],
+        ["moving", "load", "igt dgem_submit dgem_life", "unload"], 3600),
+    Row("q35-iommu", "edu, MSI", "intel-iommu", VIRTUAL + ["--edu", "--iommu"],
+        ["channels", "load", IGT, "unload"], 3600),
+    Row("q35-cpu", "cpu", "-", ["--smp", "2", "--load", ""],
+        ["load engine=cpu", "igt", "unload"], 3600),
+)
+BOARDS = (
+    Row("virt", "edu", "32 bits", ["-m", "1G", "-icount", "shift=3,sleep=off",
+                                   "-device", "edu,dma_mask=0xffffffff"],
+        ["dmatest", "load", "igt", "unload"], 3600),
+    Row("virt-smmu", "edu", "28 bits, SMMUv3", ["-m", "1G", "-icount", "shift=3,sleep=off",
+                                                "-device", "edu"],
+        ["dmatest", "load", "igt", "unload"], 3600),
+    Row("zcu102", "3 x ZDMA", "44 bits, not coherent; device-tree instance",
+        ["-m", "1G", "-smp", "2"], ["dmatest", "load", "igt", "unload"], 3600),
+)
+APPEND = {"virt": ["edu_dma.dma_bits=32", "cma=64M"], "virt-smmu": ["cma=64M"], "zcu102": []}
+
+
+class Run(boots.Run):
+    """A PC."""
+
+    def __init__(self, row, out, flavour):
+        super().__init__("newest", row, out)
+        self.name, self.out, self.flavour = row.name, os.path.join(out, row.name), flavour
+
+    def command(self):
+        """As for a check, but for the flavour."""
+        command = super().command()
+        command[command.index("--flavour") + 1] = self.flavour
+        return command
+
+    def _channels(self):
+        return results.dmatest(self._file("dmatest.log"), boots.DMATEST_ITERATIONS)
+
+    def _irqs(self):
+        """That the interrupt is of the sort that the machine is to have."""
+        lines = [line for line in self._file("interrupts.txt").splitlines() if "edu_dma-" in line]
+        intx = "pci=nomsi" in self.boot.options
+        if intx:
+            good = len(lines) == 1 and lines[0].count("edu_dma-") == 2 and "MSI" not in lines[0]
+        else:
+            good = bool(lines) and all("MSI" in line and "," not in line for line in lines)
+        return [Result("shared-line" if intx else "msi", PASS if good else FAIL, "\n".join(lines))]
+
+    def _moving(self):
+        """That both CPUs were interrupted, and nothing was lost by that."""
+        verdicts = results.dmatest(self._file("dmatest.log"), boots.DMATEST_ITERATIONS)
+        for line in self._file("moving.txt").splitlines():
+            counts = [int(word) for word in re.findall(r"\s(\d+)(?=\s)", line)][:2]
+            good = len(counts) == 2 and min(counts) * 10 >= sum(counts) > 0
+            verdicts.append(Result("both-cpus", PASS if good else FAIL, line))
+        return verdicts or [Result("moving", FAIL, "no interrupts were counted")]
+
+
+class BoardRun(Run):
+    """A 64-bit ARM machine: its console says what came of the steps."""
+
+    def start(self):
+        """Run it to its end, noting what it is doing."""
+        os.makedirs(self.out, exist_ok=True)
+        self.progress, begin = "boots", time.monotonic()
+        kernel = Kernel("newest", self.flavour, "arm64").ensure()
+        machine = board.Board(kernel, TREE, self.name, [step.replace(" ", ":") for step in
+                                                        self.boot.steps],
+                              self.boot.options, APPEND[self.name])
+        ended = machine.run(board.build_tests(TREE), f"{self.out}/console.txt", self.boot.limit,
+                            self._listen)
+        self.status = {"state": "exit" if ended else "died", "seconds": time.monotonic() - begin}
+        self.progress = self.status["state"]
+
+    def _listen(self, line):
+        found = re.match(r"board: (?:step|start) (.*)", line)
+        if found:
+            self.progress = found.group(1)
+
+    def busy(self):
+        return bool(self.progress) and not self.status and self.progress[0] != "w"
+
+    def watch(self):
+        """Its time is limited as a whole."""
+
+    def results(self):
+        """All verdicts of the run, as (group, results) pairs."""
+        return board_results(read(f"{self.out}/console.txt", default=""), self.boot.steps)
+
+
+def board_results(text, steps):
+    """The verdicts in what a board said on its console."""
+    groups, said, group = {"machine": []}, [], "machine"
+    for line in text.splitlines():
+        word, _, rest = line.removeprefix("board: ").partition(" ")
+        if not line.startswith("board: "):
+            continue
+        if word == "step":
+            group = rest.split(":")[0]
+            groups.setdefault(group, [])
+        elif word == "said":
+            said.append(rest)
+        elif word == "dmatest:":
+            groups[group] += results.dmatest(line, boots.DMATEST_ITERATIONS)
+        elif word == "result":
+            name, verdict, *_ = rest.split() + ["", ""]
+            verdict = {"pass": PASS, "skip": SKIP}.get(verdict, FAIL)
+            groups[group].append(Result(name, verdict, "\n".join(said[-8:])))
+            said = []
+    started = re.findall(r"^board: start (\S+)$", text, re.M)
+    judged = set(re.findall(r"^board: result (\S+)", text, re.M))
+    groups["machine"].append(Result("finished", PASS if "\nboard: off" in text else FAIL,
+                                    f"last test: {started[-1] if started else 'none'}\n"
+                                    + "\n".join(text.splitlines()[-8:])))
+    complaints = board.splats.scan(text)
+    groups["machine"].append(Result("kernel-log", FAIL if complaints else PASS,
+                                    "\n".join(head for head, _ in complaints[:20])))
+    for name in started:
+        if name not in judged:
+            groups["machine"].append(Result(name, FAIL, "did not end"))
+    for step in steps:
+        found = groups.setdefault(step.split()[0], [])
+        if not found:
+            found.append(Result("nothing", FAIL, "no test was run"))
+    return list(groups.items())
+
+
+def table(rows, groups):
+    """The table of machines with their results, as lines."""
+    lines = [("machine", "engine", "addressing", "dmatest", "igt", "other")]
+    for row in rows:
+        columns = {"dmatest": [], "igt": [], "other": []}
+        for name, verdicts in groups:
+            machine, _, step = name.partition("/")
+            if machine == row.name:
+                column = {"channels": "dmatest", "dmatest": "dmatest", "moving": "dmatest",
+                          "igt": "igt", "stress": "igt"}.get(step, "other")
+                columns[column] += verdicts
+        lines.append((row.name, row.engine, row.addressing, *map(_count, columns.values())))
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+            for line in lines]
+
+
+def _count(verdicts):
+    counts = [sum(each.verdict == verdict for each in verdicts) for verdict in (PASS, FAIL, SKIP)]
+    return f"{counts[0]} passed, {counts[1]} failed, {counts[2]} skipped" if verdicts else "-"
