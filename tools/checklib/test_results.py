@@ -36,6 +36,12 @@ class Igt(unittest.TestCase):
                        "dmesg-warn", "dmesg-fail", "nothing", "PASS", ""):
             self.assertEqual(self.one(result).verdict, FAIL, result)
 
+    def test_busy_host(self):
+        noise = "<4> [1.0] hrtimer: interrupt took 677864 ns\n"
+        self.assertEqual(self.one("dmesg-warn", **{"dmesg-warnings": noise}).verdict, PASS)
+        for result, text in (("dmesg-fail", noise), ("dmesg-warn", noise + "<4> [1.1] other\n")):
+            self.assertEqual(self.one(result, **{"dmesg-warnings": text}).verdict, FAIL)
+
     def test_no_result(self):
         found = results.igt(runner(igt__a__b={}), "igt@a@b\n")
         self.assertEqual(verdicts(found), [("igt@a@b", FAIL)])
