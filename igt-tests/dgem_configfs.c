@@ -3,6 +3,7 @@
  * Copyright (C) 2026 The dgem authors
  */
 
+#include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <signal.h>
 #include <sys/mman.h>

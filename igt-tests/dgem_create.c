@@ -122,7 +122,7 @@ static int hoard(int fd, const struct dgem_kind *kind, uint64_t size, uint32_t *
 	int most = kind->traits & DGEM_KIND_POOL ? MAX_OBJECTS : ENOUGH_OBJECTS;
 	int count;
 
-	/* Nobody says how much memory there will be for it: where the engine's mask is small, little. */
+	/* Nobody says how much memory there will be: where the engine's mask is small, little. */
 	if (kind->flags & DRM_DGEM_CREATE_LAZY)
 		most = 1;
 

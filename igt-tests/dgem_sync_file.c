@@ -82,6 +82,7 @@ struct drm_syncobj_eventfd {
 	__s32 fd;
 	__u32 pad;
 };
+
 #define DRM_IOCTL_SYNCOBJ_EVENTFD	DRM_IOWR(0xCF, struct drm_syncobj_eventfd)
 #endif
 

@@ -65,7 +65,8 @@ def _remarks(figures):
                                 ("heap-cma", "cma", "bytes"), ("heap-system", "pages", "bytes")):
         cost = figures.cost("create+export", peer, kind, "dma-buf")
         if cost and alone[cleared]:
-            yield f"Create + export without clearing, {peer} {kind}: {_number(cost - alone[cleared])}."
+            rest = _number(cost - alone[cleared])
+            yield f"Create + export without clearing, {peer} {kind}: {rest}."
     rises = targets.growth(figures)
     yield ("Cost per 4 KiB page, from 1 MiB up, never rises by more than 2 %." if not rises else
            "Cost per 4 KiB page rises from 1 MiB up by more than 2 %:\n  " + "\n  ".join(rises))

@@ -63,7 +63,8 @@ def lines(figures):
 def rows(figures):
     """The rows of dgem that stand in the table, as far as they were measured."""
     found = [figures.row(row[0], "dgem", *row[1:]) for _, row, _ in [*_mapping(), *_allocation()]]
-    found += [figures.row(op, "dgem", "contiguous, bounced", "node") for op in ("sync", "sync-page")]
+    found += [figures.row(op, "dgem", "contiguous, bounced", "node")
+              for op in ("sync", "sync-page")]
     return [row for row in found if row]
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from vmlib import board
+from vmlib import board, splats
 from vmlib.base import TREE, read
 from vmlib.kernel import Kernel
 
@@ -147,7 +147,7 @@ def board_results(text, steps):
     groups["machine"].append(Result("finished", PASS if "\nboard: off" in text else FAIL,
                                     f"last test: {started[-1] if started else 'none'}\n"
                                     + "\n".join(text.splitlines()[-8:])))
-    complaints = board.splats.scan(text)
+    complaints = splats.scan(text)
     groups["machine"].append(Result("kernel-log", FAIL if complaints else PASS,
                                     "\n".join(head for head, _ in complaints[:20])))
     for name in started:

@@ -12,7 +12,7 @@ import selectors
 import subprocess
 import time
 
-from . import host, splats
+from . import host
 from .apt import Apt
 from .archive import Archive
 from .base import TOOLS, VmError, cache, lock, run, say, work_directory

@@ -158,7 +158,8 @@ static int use_engine(const struct buffer *buffer, struct dgem_bo *bo, uint32_t 
 {
 	struct dgem_bo *own;
 	void *ptr;
-	int ret = dgem_bo_new(dgem_bo_device(bo), SIZE, DGEM_KIND_CONTIGUOUS, DGEM_CACHE_DEFAULT, &own);
+	int ret = dgem_bo_new(dgem_bo_device(bo), SIZE, DGEM_KIND_CONTIGUOUS, DGEM_CACHE_DEFAULT,
+			      &own);
 
 	if (ret)
 		return wrong(cell, "no object of our own: %s", strerror(-ret));

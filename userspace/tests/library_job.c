@@ -143,7 +143,7 @@ enum tap_result test_job_references(void)
 	struct dgem_job *job;
 	uint64_t before;
 
-	/* The kernel lets go of a job's objects a moment after its fence: of earlier tests', too. */
+	/* The kernel lets go of a job's objects a moment after its fence: of earlier ones', too */
 	for (int i = 0; i < 200 && objects_alive(); i++)
 		usleep(10000);
 	before = objects_alive();
