@@ -63,7 +63,7 @@ def _named(package):
     """The package's name; without the compiler's number it would keep out cross compilers."""
     if "{gcc}" not in package:
         return package
-    return package.format(gcc=run(["gcc", "-dumpversion"]).split(".")[0])
+    return package.format(gcc=run(["gcc", "-dumpversion"]).strip().split(".")[0])
 
 
 def require(*purposes):
