@@ -59,6 +59,19 @@ static struct dgem_configfs_instance *to_dgem_configfs_instance(struct config_it
 	return container_of(item, struct dgem_configfs_instance, item);
 }
 
+/* What is written to an attribute becomes part of the configuration, unless that is in use. */
+static ssize_t dgem_configfs_set(struct config_item *item, const char *page, size_t count,
+				 int (*set)(struct dgem_config *config, const char *text))
+{
+	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
+	int ret;
+
+	mutex_lock(&inst->lock);
+	ret = inst->pdev ? -EBUSY : set(&inst->config, page);
+	mutex_unlock(&inst->lock);
+	return ret ?: count;
+}
+
 static ssize_t dgem_configfs_engine_show(struct config_item *item, char *page)
 {
 	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
@@ -72,13 +85,7 @@ static ssize_t dgem_configfs_engine_show(struct config_item *item, char *page)
 
 static ssize_t dgem_configfs_engine_store(struct config_item *item, const char *page, size_t count)
 {
-	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
-	int ret;
-
-	mutex_lock(&inst->lock);
-	ret = inst->pdev ? -EBUSY : dgem_config_set_engine(&inst->config, page);
-	mutex_unlock(&inst->lock);
-	return ret ?: count;
+	return dgem_configfs_set(item, page, count, dgem_config_set_engine);
 }
 
 static ssize_t dgem_configfs_dma_bits_show(struct config_item *item, char *page)
@@ -88,21 +95,17 @@ static ssize_t dgem_configfs_dma_bits_show(struct config_item *item, char *page)
 	return sysfs_emit(page, "%u\n", READ_ONCE(inst->config.dma_bits));
 }
 
+static int dgem_configfs_set_dma_bits(struct dgem_config *config, const char *text)
+{
+	unsigned int bits;
+
+	return kstrtouint(text, 0, &bits) ?: dgem_config_set_dma_bits(config, bits);
+}
+
 static ssize_t dgem_configfs_dma_bits_store(struct config_item *item, const char *page,
 					    size_t count)
 {
-	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
-	unsigned int bits;
-	int ret;
-
-	ret = kstrtouint(page, 0, &bits);
-	if (ret)
-		return ret;
-
-	mutex_lock(&inst->lock);
-	ret = inst->pdev ? -EBUSY : dgem_config_set_dma_bits(&inst->config, bits);
-	mutex_unlock(&inst->lock);
-	return ret ?: count;
+	return dgem_configfs_set(item, page, count, dgem_configfs_set_dma_bits);
 }
 
 static ssize_t dgem_configfs_quota_show(struct config_item *item, char *page)
@@ -112,20 +115,16 @@ static ssize_t dgem_configfs_quota_show(struct config_item *item, char *page)
 	return sysfs_emit(page, "%llu\n", READ_ONCE(inst->config.quota));
 }
 
+static int dgem_configfs_set_quota(struct dgem_config *config, const char *text)
+{
+	u64 quota;
+
+	return kstrtou64(text, 0, &quota) ?: dgem_config_set_quota(config, quota);
+}
+
 static ssize_t dgem_configfs_quota_store(struct config_item *item, const char *page, size_t count)
 {
-	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
-	u64 quota;
-	int ret;
-
-	ret = kstrtou64(page, 0, &quota);
-	if (ret)
-		return ret;
-
-	mutex_lock(&inst->lock);
-	ret = inst->pdev ? -EBUSY : dgem_config_set_quota(&inst->config, quota);
-	mutex_unlock(&inst->lock);
-	return ret ?: count;
+	return dgem_configfs_set(item, page, count, dgem_configfs_set_quota);
 }
 
 static ssize_t dgem_configfs_file_quota_show(struct config_item *item, char *page)
@@ -135,21 +134,17 @@ static ssize_t dgem_configfs_file_quota_show(struct config_item *item, char *pag
 	return sysfs_emit(page, "%llu\n", READ_ONCE(inst->config.file_quota));
 }
 
+static int dgem_configfs_set_file_quota(struct dgem_config *config, const char *text)
+{
+	u64 quota;
+
+	return kstrtou64(text, 0, &quota) ?: dgem_config_set_file_quota(config, quota);
+}
+
 static ssize_t dgem_configfs_file_quota_store(struct config_item *item, const char *page,
 					      size_t count)
 {
-	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
-	u64 quota;
-	int ret;
-
-	ret = kstrtou64(page, 0, &quota);
-	if (ret)
-		return ret;
-
-	mutex_lock(&inst->lock);
-	ret = inst->pdev ? -EBUSY : dgem_config_set_file_quota(&inst->config, quota);
-	mutex_unlock(&inst->lock);
-	return ret ?: count;
+	return dgem_configfs_set(item, page, count, dgem_configfs_set_file_quota);
 }
 
 static ssize_t dgem_configfs_pool_show(struct config_item *item, char *page)
@@ -167,13 +162,7 @@ static ssize_t dgem_configfs_pool_show(struct config_item *item, char *page)
 
 static ssize_t dgem_configfs_pool_store(struct config_item *item, const char *page, size_t count)
 {
-	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
-	int ret;
-
-	mutex_lock(&inst->lock);
-	ret = inst->pdev ? -EBUSY : dgem_config_set_pool(&inst->config, page);
-	mutex_unlock(&inst->lock);
-	return ret ?: count;
+	return dgem_configfs_set(item, page, count, dgem_config_set_pool);
 }
 
 static ssize_t dgem_configfs_device_show(struct config_item *item, char *page)
