@@ -20,6 +20,8 @@ PLACES = (
 # Nothing in the newest kernel, see compat/dgem_compat.h.
 NOTHING = re.compile(r'^(#include "(\.\./)?compat/dgem_compat\.h"|\tDGEM_DRIVER_DATE'
                      r"|\tdgem_sched_(keep|forget)\(.*\);)\n", re.M)
+# Only spelled out there.
+MEMBER = re.compile(r"^(\t)DGEM_FDINFO\((.*)\)\n", re.M)
 
 
 def version_of(tree):
@@ -45,7 +47,7 @@ def files(version):
 def _fit(path, text, version):
     """A file as it is in a tree of this version."""
     if version >= NATIVE and path.endswith((".c", ".h")):
-        text = NOTHING.sub("", text)
+        text = MEMBER.sub(r"\1\2,\n", NOTHING.sub("", text))
     if path == f"{PROVIDER}/Makefile":
         text = re.sub(r"^ifneq \(\$\(KBUILD_EXTMOD\),\)\n.*?^endif\n\n?", "", text,
                       flags=re.M | re.S)

@@ -99,8 +99,8 @@ static const struct drm_gem_object_funcs dgem_gem_funcs = {
 	.vmap = dgem_gem_vmap,
 	.vunmap = dgem_gem_vunmap,
 	.mmap = dgem_mmap,
-	.status = dgem_gem_status,
-	.rss = dgem_gem_rss,
+	DGEM_FDINFO(.status = dgem_gem_status)
+	DGEM_FDINFO(.rss = dgem_gem_rss)
 	.vm_ops = &dgem_vm_ops,
 };
 
@@ -144,7 +144,7 @@ static const struct drm_driver dgem_driver = {
 	.gem_prime_import = dgem_prime_import,
 	.dumb_create = dgem_dumb_create,
 	.dumb_map_offset = dgem_dumb_map_offset,
-	.show_fdinfo = drm_show_memory_stats,
+	DGEM_FDINFO(.show_fdinfo = drm_show_memory_stats)
 	.ioctls = dgem_ioctls,
 	.num_ioctls = ARRAY_SIZE(dgem_ioctls),
 	.fops = &dgem_fops,

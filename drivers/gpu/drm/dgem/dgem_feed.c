@@ -10,6 +10,7 @@
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
+#include "compat/dgem_compat.h"
 #include "dgem_device.h"
 #include "dgem_engine.h"
 #include "dgem_feed.h"

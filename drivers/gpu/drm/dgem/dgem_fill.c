@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "compat/dgem_compat.h"
 #include "dgem_fill.h"
 
 /**

@@ -39,6 +39,13 @@
 #define DGEM_DRIVER_DATE
 #endif
 
+/* 6.5: files tell what memory they have, and their driver how much of it */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#define DGEM_FDINFO(member)
+#else
+#define DGEM_FDINFO(member)	member,
+#endif
+
 /* 6.15: drm_sched_init() takes a structure */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 struct drm_sched_init_args {

@@ -55,8 +55,12 @@ static inline unsigned long mm_get_unmapped_area(struct mm_struct *mm, struct fi
 #define fop_flags		mmap_supported_flags
 #define FOP_UNSIGNED_OFFSET	0
 
-/* 6.5 tells of a file's use of the device */
+/* 6.5 tells of a file's use of the device; see DGEM_FDINFO, too */
 #define drm_show_fdinfo		NULL
+
+enum drm_gem_object_status {
+	DRM_GEM_OBJECT_RESIDENT = BIT(0),
+};
 
 /* 6.11: remove() returns nothing; what it was called on the way there */
 #define remove			remove_new
