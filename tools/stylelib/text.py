@@ -97,8 +97,28 @@ def lines(_):
     yield fail("lines", head("\n".join(found))) if found else ok("lines")
 
 
+# What the driver shows in a file system, by the call that makes it, and where that is.
+SHOWN = ((r"module_param(?:_named)?\((\w+),", "/parameters/"),
+         (r"CONFIGFS_ATTR(?:_RO|_WO)?\(\w+, (\w+)\)", "/sys/kernel/config/"),
+         (r"debugfs_(?:add|create)_(?:file|u32|u64|bool|atomic_t)\([^\"]*\"(\w+)\"",
+          "/sys/kernel/debug/"))
+
+
+def _described(folder):
+    """Every parameter and file is described."""
+    what = "".join(read(path) for path in glob.glob(f"{folder}/*/*"))
+    what = re.findall(r"^What:\s+(\S+)", what, re.M)
+    found = []
+    for name in sources.matching(r"^drivers/.*/(dgem|edu)_\w+\.c$"):
+        for pattern, place in SHOWN:
+            for each in re.findall(pattern, read(f"{TREE}/{name}")):
+                if not any(place in path and path.endswith(f"/{each}") for path in what):
+                    found.append(f"{name}: {each} is not in Documentation/ABI")
+    return fail("abi-complete", "\n".join(found)) if found else ok("abi-complete")
+
+
 def abi(kernel):
-    """The validator of Documentation/ABI, of the kernel's own."""
+    """The validator of Documentation/ABI, of the kernel's own, and that nothing is missing."""
     folder = f"{TREE}/Documentation/ABI"
     if not os.path.isdir(folder):
         yield skip("abi", "there is no Documentation/ABI")
@@ -109,5 +129,6 @@ def abi(kernel):
             os.makedirs(f"{work}/{name}")
             for path in glob.glob(f"{folder}/{name}/*"):
                 os.symlink(path, f"{work}/{name}/{os.path.basename(path)}")
+        yield _described(folder)
         yield silent("abi", [*PYTHON, f"{kernel.source}/tools/docs/get_abi.py", "-D", work,
                              "validate"])
