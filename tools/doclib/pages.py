@@ -6,6 +6,7 @@ import glob
 import os
 import re
 import shutil
+import tempfile
 
 from checklib.results import FAIL, PASS, SKIP, Result
 from intreelib import install, trial
@@ -81,8 +82,11 @@ def _page(folder, name):
 
 
 def manual(_):
-    """mandoc's lint of the manual pages."""
-    for path in sorted(glob.glob(f"{TREE}/Documentation/man/*.[0-9]")):
-        status, text = call(["mandoc", "-T", "lint", "-W", "warning", path])
-        name = os.path.basename(path)
-        yield Result(f"man-{name}", FAIL if status or text.strip() else PASS, head(text))
+    """mandoc's lint of the manual pages, those that are made from the header, too."""
+    with tempfile.TemporaryDirectory() as work:
+        run([f"{TREE}/userspace/man/pages.py", f"{TREE}/userspace/lib/libdrm_dgem.h", work])
+        pages = glob.glob(f"{TREE}/Documentation/man/*.[0-9]") + glob.glob(f"{work}/*.[0-9]")
+        for path in sorted(pages):
+            status, text = call(["mandoc", "-T", "lint", "-W", "warning", path])
+            name = os.path.basename(path)
+            yield Result(f"man-{name}", FAIL if status or text.strip() else PASS, head(text))

@@ -18,7 +18,9 @@ WANTED = {
                   r"usr/src/dgem-[0-9.]+/uapi/drm/dgem_drm\.h"),
     "libdrm-dgem1": (r"usr/lib/[^/]+/libdrm_dgem\.so\.1",),
     "libdrm-dgem-dev": (r"usr/include/libdrm/dgem_drm\.h", r"usr/include/libdrm/libdrm_dgem\.h",
-                        r"usr/lib/[^/]+/libdrm_dgem\.so", r"usr/lib/[^/]+/pkgconfig/\S+\.pc"),
+                        r"usr/lib/[^/]+/libdrm_dgem\.so", r"usr/lib/[^/]+/pkgconfig/\S+\.pc",
+                        r"usr/share/man/man3/libdrm_dgem\.3\.gz",
+                        r"usr/share/man/man3/dgem_bo_new\.3\.gz"),
     "dgem-tools": (r"usr/bin/dgem",),
 }
 
