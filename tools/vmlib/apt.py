@@ -141,10 +141,24 @@ class Apt:
         with tempfile.TemporaryDirectory(dir=self.top) as empty:
             text = self._run("apt-get", f"-oDir::Cache::archives={empty}", "-q", "-y",
                              "--print-uris", "install", *packages)
-        return sorted(re.findall(r"^'\S+' (\S+_\S+\.deb) \d+", text, re.M))
+        return _debs(text)
 
-    def fetch_closure(self, packages):
-        """Download the packages and all they need; the folder they are in."""
+    def alone(self, packages):
+        """The packages without what they need, as sorted .deb file names."""
+        if not packages:
+            return []
+        return _debs(self._run("apt-get", "-q", "--print-uris", "download", *packages))
+
+    def fetch_closure(self, packages, alone=()):
+        """Download the packages and all they need, and some alone; the folder they are in."""
+        folder = self.top + "archives"
         with lock("debs"):
             self._run("apt-get", "-q", "-y", "--download-only", "install", *packages)
-        return self.top + "archives"
+            if alone:
+                self._run("apt-get", "-q", "download", *alone, cwd=folder)
+        return folder
+
+
+def _debs(text):
+    """The .deb file names of what apt-get --print-uris printed."""
+    return sorted(re.findall(r"^'\S+' (\S+_\S+\.deb) \d+", text, re.M))
