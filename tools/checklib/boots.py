@@ -11,9 +11,9 @@ import subprocess
 import sys
 import time
 
-from vmlib.base import TOOLS, TREE, read
+from vmlib.base import TOOLS, TREE, read, write
 
-from . import results
+from . import listing, results
 from .results import FAIL, PASS, Result
 
 DMATEST_ITERATIONS = 100
@@ -36,15 +36,18 @@ class Boot:
 # without some room above it, one of them finds contiguous memory fragmented.
 # Our tests have a pool of reserved memory, within reach of edu's 28 bits and below its CMA.
 # Tests that would only skip are left out: user memory where the engine's reach is limited, device
-# windows where it has no device, and what takes an IOMMU or a kernel that can sleep.
+# windows where it has no device, and what takes an IOMMU or a kernel that can sleep. What no engine
+# has a part in is tested once, in the machine with two processors.
 NOWHERE = "-dgem_iommu -dgem_suspend"
+NO_ENGINE = ("-dgem_configfs -dgem_debugfs -dgem_dumb -dgem_fault -dgem_fdinfo -dgem_mmap "
+             "-dgem_quota -dgem_race -dgem_vma")
 POOL = ["--append", "memmap=16M$0x8000000"]
 LOAD = "load pool=16M@0x8000000"
 ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL]
 BOOTS = (
     Boot("edu", ICOUNT,
-         ["dmatest", LOAD, "kunit", f"igt -dgem_import -dgem_interop -dgem_user {NOWHERE}",
-          "unload"], 1200),
+         ["dmatest", LOAD, "kunit",
+          f"igt -dgem_import -dgem_interop -dgem_user {NOWHERE} {NO_ENGINE}", "unload"], 1200),
     Boot("cpu", ["--smp", "2", "--load", "", *POOL],
          [f"{LOAD} engine=cpu", f"igt -dgem_io {NOWHERE}", "library", "unload"], 1200),
     Boot("upstream", ["--icount", "0", "--smp", "1", "--load", "", "--cma", "124M@0-256M"],
@@ -74,6 +77,10 @@ class Run:
     def start(self):
         """Run it to its end, noting what it is doing."""
         os.makedirs(self.out, exist_ok=True)
+        for step in self.boot.steps:
+            tests = listing.of_step(step)
+            if tests:
+                write(f"{self.out}/{step.split()[0]}.list", tests)
         self.progress = "boots"
         with open(f"{self.out}/log.txt", "w", encoding="utf-8") as log:
             log.write(shlex.join(self.command()) + "\n")
@@ -179,7 +186,7 @@ class Run:
 def own_tests():
     """The judge's own tests; they run before it judges."""
     modules = ["benchlib.test_figures", "checklib.test_boots", "checklib.test_engines",
-               "checklib.test_results", "vmlib.test_splats"]
+               "checklib.test_listing", "checklib.test_results", "vmlib.test_splats"]
     done = subprocess.run([sys.executable, "-B", "-m", "unittest", *modules], cwd=TOOLS, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return [Result("unittest", PASS if done.returncode == 0 else FAIL, done.stdout[-2000:])]
