@@ -79,7 +79,7 @@ static uint64_t round_up_to_page(uint64_t size)
 
 static void test_sizes(int fd, const struct dgem_kind *kind)
 {
-	static const uint64_t sizes[] = {
+	const uint64_t sizes[] = {
 		1, DGEM_PAGE - 1, DGEM_PAGE, DGEM_PAGE + 1, 3 * DGEM_PAGE, 65537, 2 * DGEM_MIB,
 		5 * DGEM_MIB,
 	};

@@ -133,7 +133,7 @@ static uint8_t *map_at(int dmabuf, uint64_t size, uint64_t past)
 
 	area = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	igt_assert(area != MAP_FAILED);
-	at = (uint8_t *)(((uintptr_t)area + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1)) + past;
+	at = area + (-(uintptr_t)area & (HUGE_PAGE - 1)) + past;
 	igt_assert(mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, dmabuf, 0) == at);
 	munmap(area, at - area);
 	munmap(at + size, area + room - (at + size));

@@ -325,7 +325,7 @@ static void test_bad_ranges(int fd)
 
 static void test_bad_accesses(int fd)
 {
-	static const struct {
+	const struct {
 		uint64_t offset, length;
 	} bad[] = {
 		{ 0, 0 }, { 0, DGEM_PAGE + 1 }, { DGEM_PAGE, 1 }, { DGEM_PAGE - 4, 8 },

@@ -254,7 +254,7 @@ static void test_export_large(int fd)
 
 static const uint64_t large[] = {
 	(1ull << 31) - 1, 1ull << 31, (1ull << 31) + 1, (1ull << 32) - 1, 1ull << 32,
-	(1ull << 32) + 1, 5 * GIB, 8 * GIB + DGEM_PAGE, 1ull << 38,
+	(1ull << 32) + 1, 5 * GIB, 8 * GIB + 65536, 1ull << 38,
 };
 
 static void test_sizes(int fd)

@@ -152,7 +152,7 @@ static void test_two_files(int fd)
 
 static void test_mmap(int fd, const struct dgem_kind *kind)
 {
-	static const struct {
+	const struct {
 		uint64_t offset, length;
 	} bad[] = {
 		{ 0, SIZE + DGEM_PAGE }, { DGEM_PAGE, SIZE }, { SIZE - DGEM_PAGE, 2 * DGEM_PAGE },

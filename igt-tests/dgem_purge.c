@@ -142,7 +142,7 @@ static void check_hole(uint8_t *ptr, uint64_t pages, uint64_t first, uint64_t co
 
 static void test_hole(int fd)
 {
-	static const struct {
+	const struct {
 		uint64_t first, count;
 	} holes[] = {
 		{ 0, 1 }, { 5, 4 }, { PAGES - 1, 2 }, { PAGES, PAGES }, { 1, 2 * PAGES },

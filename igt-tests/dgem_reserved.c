@@ -195,7 +195,7 @@ static void test_orphans(void)
 
 static void test_bad_accesses(int fd)
 {
-	static const struct {
+	const struct {
 		uint64_t offset, length;
 	} bad[] = {
 		{ 0, 0 }, { 0, DGEM_PAGE + 1 }, { DGEM_PAGE, 1 }, { DGEM_PAGE - 4, 8 },

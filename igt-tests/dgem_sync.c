@@ -71,7 +71,7 @@ static int end(int fd, uint32_t handle, uint32_t flags, uint64_t offset, uint64_
 
 static void test_windows(int fd, const struct dgem_kind *kind)
 {
-	static const struct {
+	const struct {
 		uint64_t offset, length;
 	} ranges[] = {
 		{ 0, SIZE }, { 0, 1 }, { SIZE - 1, 1 }, { 1, 62 }, { DGEM_PAGE - 1, 2 },
@@ -233,7 +233,7 @@ static void test_bad_flags(int fd)
 
 static void test_bad_range(int fd)
 {
-	static const struct {
+	const struct {
 		uint64_t offset, length;
 	} bad[] = {
 		{ 0, 0 }, { DGEM_PAGE, 0 }, { SIZE, 0 }, { 0, SIZE + 1 }, { 1, SIZE }, { SIZE, 1 },

@@ -11,11 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "dgem_drm.h"
 #include "dgem_table.h"
 
-#define DGEM_PAGE	4096ull
+/* It isn't 4 KiB everywhere */
+#define DGEM_PAGE	((unsigned long long)sysconf(_SC_PAGESIZE))
 #define DGEM_MIB	(1024ull * 1024)
 
 /* Nothing that works takes this long, not even an engine that spends 0.1 s on each transfer. */

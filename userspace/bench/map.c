@@ -118,7 +118,7 @@ static void *reserve(struct mapping *mapping, uint64_t size)
 	}
 	if (mapping->area == MAP_FAILED)
 		die("mmap");
-	return (void *)(((uintptr_t)mapping->area + HUGE - 1) & ~(HUGE - 1));
+	return (void *)(uintptr_t)(((uintptr_t)mapping->area + HUGE - 1) & ~(HUGE - 1));
 }
 
 static void map(struct mapping *mapping, const struct source *source, const struct buffer *buffer,
