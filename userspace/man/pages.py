@@ -82,7 +82,8 @@ def page(name, comment, result, arguments, others):
     if returned:
         text += f".Sh RETURN VALUES\n{lines(returned)}\n"
     text += ".Sh SEE ALSO\n"
-    named = [each for each in sorted(others) if re.search(rf"\b{each}\(\)", comment) and each != name]
+    named = [each for each in sorted(others)
+             if re.search(rf"\b{each}\(\)", comment) and each != name]
     for each in named:
         text += f".Xr {each} 3 ,\n"
     return text + ".Xr libdrm_dgem 3\n"
