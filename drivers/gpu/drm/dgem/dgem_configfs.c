@@ -59,15 +59,21 @@ static struct dgem_configfs_instance *to_dgem_configfs_instance(struct config_it
 	return container_of(item, struct dgem_configfs_instance, item);
 }
 
-/* What is written to an attribute becomes part of the configuration, unless that is in use. */
+/* a bad value is that first, whether or not the configuration is in use */
 static ssize_t dgem_configfs_set(struct config_item *item, const char *page, size_t count,
 				 int (*set)(struct dgem_config *config, const char *text))
 {
 	struct dgem_configfs_instance *inst = to_dgem_configfs_instance(item);
+	struct dgem_config config;
 	int ret;
 
 	mutex_lock(&inst->lock);
-	ret = inst->pdev ? -EBUSY : set(&inst->config, page);
+	config = inst->config;
+	ret = set(&config, page);
+	if (!ret && inst->pdev)
+		ret = -EBUSY;
+	if (!ret)
+		inst->config = config;
 	mutex_unlock(&inst->lock);
 	return ret ?: count;
 }
