@@ -81,9 +81,10 @@ enum drm_dgem_kind {
 	/**
 	 * @DRM_DGEM_KIND_IO: registers or memory of the engine's PCI device: pages of one of its
 	 * BARs, mapped at once and uncached, or write-combined if asked for and the BAR is
-	 * prefetchable. It cannot be exported. CREATE needs CAP_SYS_RAWIO (-EPERM); a window that
-	 * is not within the BAR or does not start on a page is -EINVAL, a BAR that the device does
-	 * not have -ENODEV, one of ports -EOPNOTSUPP, one that is in another object -EBUSY.
+	 * prefetchable. It cannot be exported. CREATE needs CAP_SYS_RAWIO and a kernel that
+	 * is not locked down (-EPERM); a window that is not within the BAR or does not start on a
+	 * page is -EINVAL, a BAR that the device does not have -ENODEV, one of ports -EOPNOTSUPP,
+	 * one that is in another object -EBUSY.
 	 */
 	DRM_DGEM_KIND_IO = 7,
 	/**

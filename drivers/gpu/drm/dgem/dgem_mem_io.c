@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 
 #include <drm/dgem_drm.h>
@@ -28,7 +29,8 @@
  * A part of a memory BAR of the engine's PCI device, as an object: user space maps registers or
  * on-device memory, at once and uncached (write-combined where asked for and the BAR is
  * prefetchable), and the engine copies from and to it. Whoever may touch a device's registers may
- * do anything to the machine, so it takes CAP_SYS_RAWIO.
+ * do anything to the machine, so it takes CAP_SYS_RAWIO, and a kernel that is locked down refuses,
+ * as it does where sysfs offers BARs.
  *
  * A BAR is in one object at a time: two could map it with different cache modes. The device's own
  * driver goes on using it; who maps registers has to know what that means. When the device goes,
@@ -125,6 +127,9 @@ static int dgem_io_alloc(struct dgem_object *obj, const struct drm_dgem_create *
 
 	if (!capable(CAP_SYS_RAWIO))
 		return -EPERM;
+	ret = security_locked_down(LOCKDOWN_PCI_ACCESS);
+	if (ret)
+		return ret;
 	ret = dgem_io_check(pdev, obj->base.size, args);
 	if (ret)
 		return ret;
