@@ -19,7 +19,7 @@ PLACES = (
 )
 # Nothing in the newest kernel, see compat/dgem_compat.h.
 NOTHING = re.compile(r'^(#include "(\.\./)?compat/dgem_compat\.h"|\tDGEM_DRIVER_DATE'
-                     r"|\tdgem_sched_(keep|forget)\(.*\);)\n", re.M)
+                     r"|\tdgem_(sched_(keep|forget)|folio_limit)\(.*\);)\n", re.M)
 # Only spelled out there.
 MEMBER = re.compile(r"^(\t)DGEM_FDINFO\((.*)\)\n", re.M)
 

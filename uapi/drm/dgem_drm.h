@@ -255,6 +255,17 @@ struct drm_dgem_query_stats {
 #define DRM_DGEM_CREATE_LAZY		0x2
 
 /**
+ * DRM_DGEM_CREATE_DIRECT_IO - PAGES, VMALLOC: mappings of the node can be read into, or written
+ * from, by direct I/O (O_DIRECT) and io_uring, also with buffers registered there
+ *
+ * All other mappings, of nodes and of dma-bufs, answer such I/O with -EFAULT. I/O that is under way
+ * when the object goes finds its memory; nobody gets that before it is over. SYNC is needed around
+ * the I/O as around accesses of the CPU. The object can be neither exported nor purged
+ * (-EOPNOTSUPP), and the flag goes with no other one (-EINVAL).
+ */
+#define DRM_DGEM_CREATE_DIRECT_IO	0x4
+
+/**
  * DRM_DGEM_CREATE_READ_ONLY - USER: the device only reads the memory, which the caller need not be
  * able to write; the object has no DRM_DGEM_CAP_WRITE
  */

@@ -48,17 +48,12 @@ void dgem_chunk_source_init(struct dgem_chunk_source *source, struct device *dev
 		.order = DGEM_CHUNK_ORDER,
 		.folios = folios,
 	};
-}
-
-static bool dgem_block_reached(struct device *dev, struct page *page, unsigned int order)
-{
-	u64 mask = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
-
-	return page_to_phys(page) + (PAGE_SIZE << order) - 1 <= mask;
+	dgem_folio_limit(folios, &source->order);
 }
 
 static struct page *dgem_block_alloc(struct dgem_chunk_source *source, unsigned int order)
 {
+	u64 mask = min_not_zero(dma_get_mask(source->dev), source->dev->bus_dma_limit);
 	gfp_t gfp = GFP_KERNEL | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN;
 	struct page *page;
 
@@ -69,7 +64,7 @@ static struct page *dgem_block_alloc(struct dgem_chunk_source *source, unsigned 
 
 	for (;;) {
 		page = alloc_pages(gfp | source->zone, order);
-		if (!page || dgem_block_reached(source->dev, page, order))
+		if (!page || page_to_phys(page) + (PAGE_SIZE << order) - 1 <= mask)
 			return page;
 		__free_pages(page, order);
 		if (source->zone == GFP_DMA)
@@ -148,6 +143,7 @@ static void dgem_block_free(struct device *dev, const struct dgem_block *block)
 
 	dgem_block_unmap(dev, block);
 	if (!block->single) {
+		/* a folio that is in use elsewhere stays, all of it, until it is not */
 		__free_pages(block->page, ilog2(block->count));
 		return;
 	}

@@ -45,7 +45,7 @@
  *   dgem_feed       a job in pieces for a DMA channel
  *   dgem_fill       patterns for it to copy
  *   dgem_prime      dma-buf export and import
- *   dgem_mmap       user mappings
+ *   dgem_mmap*      user mappings
  *   dgem_sync       CPU access windows
  *   dgem_gem        objects
  *   dgem_mapping    DMA mappings of an object
@@ -136,6 +136,7 @@ static const struct file_operations dgem_fops = {
  *
  * 1.0 - QUERY, CREATE, INFO, MMAP, SYNC, SUBMIT (COPY, COPY_2D), PURGE
  * 1.1 - SUBMIT: FILL, FILL_2D, sync_files, HIGH, numbers of jobs; JOB
+ * 1.2 - CREATE: DIRECT_IO
  */
 static const struct drm_driver dgem_driver = {
 	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE,
@@ -151,7 +152,7 @@ static const struct drm_driver dgem_driver = {
 	.name = "dgem",
 	.desc = "DMA GEM",
 	.major = 1,
-	.minor = 1,
+	.minor = 2,
 	DGEM_DRIVER_DATE
 };
 

@@ -90,7 +90,12 @@ u64 dgem_gem_max_size(void)
  */
 u32 dgem_gem_caps(const struct dgem_object *obj)
 {
-	return obj->ops->caps | (obj->readonly ? 0 : DRM_DGEM_CAP_WRITE);
+	u32 caps = obj->ops->caps | (obj->readonly ? 0 : DRM_DGEM_CAP_WRITE);
+
+	/* importers must be able to rely on nobody else having references to pages */
+	if (obj->flags & DRM_DGEM_CREATE_DIRECT_IO)
+		caps &= ~DRM_DGEM_CAP_EXPORT;
+	return caps;
 }
 
 /**
@@ -101,7 +106,7 @@ u32 dgem_gem_caps(const struct dgem_object *obj)
  */
 bool dgem_gem_changes(const struct dgem_object *obj)
 {
-	return obj->ops->purge;
+	return obj->ops->purge && !(obj->flags & DRM_DGEM_CREATE_DIRECT_IO);
 }
 
 /**
@@ -187,6 +192,10 @@ static int dgem_gem_check(struct dgem_device *ddev, const struct dgem_mem_ops *o
 	if (args->cache >= BITS_PER_TYPE(ops->caches) || !(ops->caches & BIT(args->cache)))
 		return -EINVAL;
 	if (args->flags & ~ops->flags)
+		return -EINVAL;
+	/* there is no other way to map struct pages than by faults, and they don't come and go */
+	if ((args->flags & DRM_DGEM_CREATE_DIRECT_IO) &&
+	    args->flags != DRM_DGEM_CREATE_DIRECT_IO)
 		return -EINVAL;
 	if (!ops->takes_source &&
 	    (args->source || args->source_count || args->source_stride || args->window))

@@ -40,8 +40,8 @@ static int dgem_mem_pages_alloc(struct dgem_object *obj, const struct drm_dgem_c
 	u64 added = 0;
 	int ret;
 
-	pages = dgem_pages_new(obj->base.dev->dev, obj->base.size >> PAGE_SHIFT, false,
-			       &obj->maps_lock);
+	pages = dgem_pages_new(obj->base.dev->dev, obj->base.size >> PAGE_SHIFT,
+			       args->flags & DRM_DGEM_CREATE_DIRECT_IO, &obj->maps_lock);
 	if (!pages)
 		return -ENOMEM;
 	if (!(args->flags & DRM_DGEM_CREATE_LAZY)) {
@@ -168,7 +168,7 @@ const struct dgem_mem_ops dgem_mem_pages = {
 	.kind = DRM_DGEM_KIND_PAGES,
 	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
 	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_CACHED),
-	.flags = DRM_DGEM_CREATE_LAZY,
+	.flags = DRM_DGEM_CREATE_LAZY | DRM_DGEM_CREATE_DIRECT_IO,
 	.alloc = dgem_mem_pages_alloc,
 	.free = dgem_mem_pages_free,
 	.get_sgt = dgem_mem_span_sgt,

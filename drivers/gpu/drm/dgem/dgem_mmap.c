@@ -20,6 +20,7 @@
 #include "dgem_gem.h"
 #include "dgem_mem.h"
 #include "dgem_mmap.h"
+#include "dgem_mmap_folio.h"
 #include "dgem_range.h"
 #include "dgem_sparse.h"
 
@@ -42,7 +43,8 @@
  * - A page is found by its place in the object: &vm_fault.pgoff less the fake offset at which DRM
  *   maps the object. That stays right after a part was unmapped, split off or moved.
  * - Mappings are VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP: they can't grow, nobody takes references
- *   to their pages, and core dumps leave them out. Copy-on-write mappings are refused.
+ *   to their pages, and core dumps leave them out. Copy-on-write mappings are refused. Objects made
+ *   for direct I/O are mapped without VM_PFNMAP, see below.
  * - After the instance is gone, or for what was zapped of a mapping made at once: SIGBUS.
  * - Faults take no lock of ours, unless the object's pages may come and go: what a fault finds
  *   stays under the reservation lock alone.
@@ -75,22 +77,6 @@ struct dgem_fill {
 	/** @found: it is there */
 	bool found;
 };
-
-static u64 dgem_vma_page(const struct drm_gem_object *gem, const struct vm_area_struct *vma)
-{
-	return vma->vm_pgoff - drm_vma_node_start(&gem->vma_node);
-}
-
-static struct dgem_view dgem_vma_view(const struct drm_gem_object *gem,
-				      const struct vm_area_struct *vma)
-{
-	return (struct dgem_view) {
-		.start = vma->vm_start,
-		.end = vma->vm_end,
-		.pgoff = dgem_vma_page(gem, vma),
-		.pages = gem->size >> PAGE_SHIFT,
-	};
-}
 
 /* called once, for the first page of the batch; the table's lock is held */
 static int dgem_fill_ptes(pte_t *pte, unsigned long addr, void *data)
@@ -336,6 +322,17 @@ const struct vm_operations_struct dgem_vm_ops = {
 	.access = dgem_vm_access,
 };
 
+/* the same of an object made for direct I/O */
+static const struct vm_operations_struct dgem_folio_vm_ops = {
+	.open = dgem_vm_open,
+	.close = dgem_vm_close,
+	.fault = dgem_folio_fault,
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+	.huge_fault = dgem_folio_huge_fault,
+#endif
+	.access = dgem_vm_access,
+};
+
 /*
  * All pages now. Not for objects whose pages come and go: the area is not yet where zapping would
  * find it.
@@ -363,10 +360,14 @@ static int dgem_map_area(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
 	struct dgem_object *obj = to_dgem_object(gem);
 	unsigned long fake = vma->vm_pgoff;
+	vm_flags_t frames = VM_PFNMAP;
 	int ret = 0;
 
 	vma->vm_private_data = gem;
-	if (obj->ops->mmap) {
+	if (obj->flags & DRM_DGEM_CREATE_DIRECT_IO) {
+		vma->vm_ops = &dgem_folio_vm_ops;
+		frames = 0;
+	} else if (obj->ops->mmap) {
 		/* whoever maps at once counts from the object's start */
 		vma->vm_pgoff = dgem_vma_page(gem, vma);
 		ret = obj->ops->mmap(obj, vma);
@@ -385,7 +386,7 @@ static int dgem_map_area(struct drm_gem_object *gem, struct vm_area_struct *vma)
 			return ret;
 	}
 
-	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vm_flags_set(vma, frames | VM_DONTEXPAND | VM_DONTDUMP);
 	dgem_vm_count(gem, 1);
 	return 0;
 }

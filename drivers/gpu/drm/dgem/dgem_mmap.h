@@ -5,12 +5,34 @@
 #ifndef _DGEM_MMAP_H_
 #define _DGEM_MMAP_H_
 
-struct drm_gem_object;
+#include <linux/mm_types.h>
+
+#include <drm/drm_gem.h>
+
+#include "dgem_range.h"
+
 struct file;
-struct vm_area_struct;
 struct vm_operations_struct;
 
 extern const struct vm_operations_struct dgem_vm_ops;
+
+/* the page of the object that an area starts with */
+static inline u64 dgem_vma_page(const struct drm_gem_object *gem, const struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff - drm_vma_node_start(&gem->vma_node);
+}
+
+/* what an area shows of the object */
+static inline struct dgem_view dgem_vma_view(const struct drm_gem_object *gem,
+					     const struct vm_area_struct *vma)
+{
+	return (struct dgem_view) {
+		.start = vma->vm_start,
+		.end = vma->vm_end,
+		.pgoff = dgem_vma_page(gem, vma),
+		.pages = gem->size >> PAGE_SHIFT,
+	};
+}
 
 int dgem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma);
 unsigned long dgem_get_unmapped_area(struct file *file, unsigned long addr, unsigned long len,

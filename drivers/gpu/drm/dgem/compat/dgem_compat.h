@@ -46,6 +46,40 @@
 #define DGEM_FDINFO(member)	member,
 #endif
 
+/*
+ * 6.15: folios can be mapped without VM_MIXEDMAP. Before, the kernel maps pages that a fault
+ * returns one by one, and a folio of a huge page's size as a huge page where it takes the place for
+ * the right one: it goes by the file's offsets, which say nothing about our memory. So there are
+ * none of that size.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#include <linux/mm.h>
+
+static inline void dgem_folio_limit(bool folios, unsigned int *order)
+{
+	if (folios)
+		*order = min_t(unsigned int, *order, PMD_SHIFT - PAGE_SHIFT - 1);
+}
+
+static inline vm_fault_t vmf_insert_page_mkwrite(struct vm_fault *vmf, struct page *page,
+						 bool write)
+{
+	get_page(page);
+	vmf->page = page;
+	return 0;
+}
+
+static inline vm_fault_t vmf_insert_folio_pmd(struct vm_fault *vmf, struct folio *folio,
+					      bool write)
+{
+	return VM_FAULT_FALLBACK;
+}
+#else
+static inline void dgem_folio_limit(bool folios, unsigned int *order)
+{
+}
+#endif
+
 /* 6.15: drm_sched_init() takes a structure */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 struct drm_sched_init_args {
