@@ -16,6 +16,7 @@
 
 #include "compat/dgem_compat.h"
 #include "dgem_chunk.h"
+#include "dgem_pool.h"
 
 /**
  * DOC: chunks
@@ -27,9 +28,10 @@
  * Blocks lie within reach of the instance's device. Modules can't know where the kernel's zones
  * end, so a block that turns out to lie too high is given back and the next lower zone is asked.
  *
- * All pages are zeroed when they are allocated. Each block is mapped for the instance's own device
- * as long as it lives: mapping it writes the zeroes back from the CPU's caches, before anybody can
- * have a device look at them, and CPU access windows then have addresses to work with.
+ * All pages are zeroed when they are allocated, or were before if the pool had a block. Each block
+ * is mapped for the instance's own device as long as it lives: mapping it writes the zeroes back
+ * from the CPU's caches, before anybody can have a device look at them, and CPU access windows then
+ * have addresses to work with.
  *
  * Blocks are not compound pages, so that a part of one can be given back: it is split into pages
  * then. The exception are blocks that are mapped as folios, of which nothing is given back.
@@ -56,6 +58,13 @@ static struct page *dgem_block_alloc(struct dgem_chunk_source *source, unsigned 
 	u64 mask = min_not_zero(dma_get_mask(source->dev), source->dev->bus_dma_limit);
 	gfp_t gfp = GFP_KERNEL | __GFP_ZERO | __GFP_ACCOUNT | __GFP_NOWARN;
 	struct page *page;
+
+	/* blocks of the pool are not compound */
+	if (order == DGEM_POOL_ORDER && !source->folios) {
+		page = dgem_pool_get(mask);
+		if (page)
+			return page;
+	}
 
 	/* a large block is a gift; for a page it is worth to reclaim others, but not to kill */
 	gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;

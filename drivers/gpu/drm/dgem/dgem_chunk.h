@@ -9,12 +9,14 @@
 #include <linux/sizes.h>
 #include <linux/types.h>
 
+#include "dgem_pool.h"
+
 struct device;
 
 /** define DGEM_CHUNK_SIZE - bytes of a chunk: what one PMD maps where pages have 4 KiB */
 #define DGEM_CHUNK_SIZE		SZ_2M
-/** define DGEM_CHUNK_ORDER - as many pages, as a power of two */
-#define DGEM_CHUNK_ORDER	min_t(unsigned int, 21 - PAGE_SHIFT, MAX_PAGE_ORDER)
+/** define DGEM_CHUNK_ORDER - its largest block, in pages as a power of two */
+#define DGEM_CHUNK_ORDER	DGEM_POOL_ORDER
 /** define DGEM_CHUNK_PAGES - pages of a chunk */
 #define DGEM_CHUNK_PAGES	(DGEM_CHUNK_SIZE >> PAGE_SHIFT)
 

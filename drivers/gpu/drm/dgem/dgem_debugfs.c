@@ -19,6 +19,7 @@
 #include "dgem_gem.h"
 #include "dgem_mapping.h"
 #include "dgem_mem.h"
+#include "dgem_pool.h"
 #include "dgem_quota.h"
 
 /**
@@ -27,6 +28,8 @@
  * "dgem_objects" lists the objects and, since people program FPGAs with them, the DMA addresses at
  * which the engine sees them. Addresses are for root alone, even where debugfs was opened to
  * others: without CAP_SYS_RAWIO when it is opened, reading the file is -EPERM.
+ *
+ * "dgem_pool" tells of the pool of zeroed memory, which all instances have in common.
  */
 
 static const char *dgem_debugfs_cache(u32 cache)
@@ -93,6 +96,16 @@ static int dgem_debugfs_objects(struct seq_file *m, void *data)
 	return 0;
 }
 
+static int dgem_debugfs_pool(struct seq_file *m, void *data)
+{
+	struct dgem_pool pool;
+
+	dgem_pool_read(&pool);
+	seq_printf(m, "block=%lu limit=%u free=%u hits=%llu misses=%llu shrunk=%llu\n",
+		   DGEM_POOL_BLOCK, pool.limit, pool.count, pool.hits, pool.misses, pool.shrunk);
+	return 0;
+}
+
 /**
  * dgem_debugfs_init - offer the instance's files
  * @ddev: the instance, before it is registered
@@ -100,4 +113,5 @@ static int dgem_debugfs_objects(struct seq_file *m, void *data)
 void dgem_debugfs_init(struct dgem_device *ddev)
 {
 	drm_debugfs_add_file(&ddev->drm, "dgem_objects", dgem_debugfs_objects, NULL);
+	drm_debugfs_add_file(&ddev->drm, "dgem_pool", dgem_debugfs_pool, NULL);
 }

@@ -20,6 +20,7 @@
 #include "dgem_job.h"
 #include "dgem_mmap.h"
 #include "dgem_platform.h"
+#include "dgem_pool.h"
 #include "dgem_prime.h"
 #include "dgem_quota.h"
 
@@ -51,6 +52,7 @@
  *   dgem_mapping    DMA mappings of an object
  *   dgem_quota      what objects are charged to
  *   dgem_mem_*      one kind of memory each
+ *   dgem_pool       zeroed memory in advance
  *   dgem_range      overflow checks, rectangles, segments
  *   dgem_config     a validated configuration
  */
@@ -163,9 +165,12 @@ static int __init dgem_init(void)
 	if (drm_firmware_drivers_only())
 		return -ENODEV;
 
-	ret = dgem_sched_module_init();
+	ret = dgem_pool_module_init();
 	if (ret)
 		return ret;
+	ret = dgem_sched_module_init();
+	if (ret)
+		goto err_pool;
 	ret = dgem_platform_init(&dgem_driver, &dgem_gem_funcs);
 	if (ret)
 		goto err_sched;
@@ -178,6 +183,8 @@ err_platform:
 	dgem_platform_exit();
 err_sched:
 	dgem_sched_module_exit();
+err_pool:
+	dgem_pool_module_exit();
 	return ret;
 }
 
@@ -186,6 +193,7 @@ static void __exit dgem_exit(void)
 	dgem_configfs_exit();
 	dgem_platform_exit();
 	dgem_sched_module_exit();
+	dgem_pool_module_exit();
 }
 
 module_init(dgem_init);

@@ -16,6 +16,8 @@
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
@@ -64,6 +66,24 @@ enum drm_gem_object_status {
 
 /* 6.11: remove() returns nothing; what it was called on the way there */
 #define remove			remove_new
+
+/* 6.7: shrinkers are allocated. This module has one: it has the name of the module here. */
+static inline struct shrinker *shrinker_alloc(unsigned int flags, const char *name)
+{
+	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
+}
+
+static inline void shrinker_register(struct shrinker *shrinker)
+{
+	if (register_shrinker(shrinker, KBUILD_MODNAME))
+		pr_warn("no shrinker\n");
+}
+
+static inline void shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
 
 /* 6.3 */
 static inline int drm_sched_job_add_resv_dependencies(struct drm_sched_job *job,
