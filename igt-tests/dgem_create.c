@@ -7,6 +7,7 @@
 
 #include "igt.h"
 
+
 #include "dgem_util.h"
 
 /**
@@ -31,6 +32,8 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
+ * @direct-pages: memory in pages, made for direct I/O
+ * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
  *
@@ -255,6 +258,12 @@ static void test_bad_cache(int fd)
 
 static void test_bad_flags(int fd)
 {
+	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_PAGES, 0,
+		   DRM_DGEM_CREATE_DIRECT_IO | DRM_DGEM_CREATE_LAZY, -EINVAL);
+	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_VMALLOC, 0,
+		   DRM_DGEM_CREATE_DIRECT_IO | DRM_DGEM_CREATE_PREFAULT, -EINVAL);
+	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_NONCONTIGUOUS, 0, DRM_DGEM_CREATE_DIRECT_IO,
+		   -EINVAL);
 	for (int bit = 0; bit < 32; bit++) {
 		if (1u << bit == DRM_DGEM_CREATE_PREFAULT)
 			continue;

@@ -41,6 +41,10 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
+ * @direct-pages: memory in pages, made for direct I/O
+ * @direct-vmalloc: single pages, made for direct I/O
+ * @reserved: memory out of the instance's pool
+ * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: prefault-%s
  * Description: Of an object that is mapped when mmap() is called no page is faulted in.
@@ -66,8 +70,6 @@
 IGT_TEST_DESCRIPTION("Page faults bring in many pages, each where it belongs.");
 
 #define HUGE_PAGE	(2 * DGEM_MIB)
-/* the fewest pages that a fault brings in where so many are left of mapping and object */
-#define BATCH		16
 /* three huge pages and a bit */
 #define PAGES		(3 * HUGE_PAGE / DGEM_PAGE + 5)
 #define SIZE		(PAGES * DGEM_PAGE)
@@ -125,8 +127,8 @@ static uint32_t create_stamped(int fd, const struct dgem_kind *kind, uint64_t si
 	return handle;
 }
 
-/* Map a dma-buf @past bytes behind a place where a huge page can start. */
-static uint8_t *map_at(int dmabuf, uint64_t size, uint64_t past)
+/* Map a part of a file @past bytes behind a place where a huge page can start. */
+static uint8_t *map_file_at(int file, uint64_t offset, uint64_t size, uint64_t past)
 {
 	uint64_t room = size + 2 * HUGE_PAGE;
 	uint8_t *area, *at;
@@ -134,10 +136,16 @@ static uint8_t *map_at(int dmabuf, uint64_t size, uint64_t past)
 	area = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	igt_assert(area != MAP_FAILED);
 	at = area + (-(uintptr_t)area & (HUGE_PAGE - 1)) + past;
-	igt_assert(mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, dmabuf, 0) == at);
+	igt_assert(mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file,
+			offset) == at);
 	munmap(area, at - area);
 	munmap(at + size, area + room - (at + size));
 	return at;
+}
+
+static uint8_t *map_at(int dmabuf, uint64_t size, uint64_t past)
+{
+	return map_file_at(dmabuf, 0, size, past);
 }
 
 static void test_count(int fd, const struct dgem_kind *kind)
@@ -152,7 +160,7 @@ static void test_count(int fd, const struct dgem_kind *kind)
 	faults = fault_count() - before;
 	igt_info("%ld faults for %d pages\n", faults, (int)pages);
 	/* one more where the window starts in the middle */
-	igt_assert_lte(faults, pages / BATCH + 1);
+	igt_assert_lte(faults, pages / dgem_fault_around(kind) + 1);
 
 	before = fault_count();
 	for (uint64_t page = 0; page < pages; page++)
@@ -250,19 +258,22 @@ static void take_apart(uint8_t *ptr, int touched)
 
 static void test_stamps(int fd, const struct dgem_kind *kind)
 {
+	const uint64_t past[] = { 0, 5 * DGEM_PAGE, HUGE_PAGE - DGEM_PAGE };
+	const bool export = kind->caps & DRM_DGEM_CAP_EXPORT;
 	uint32_t handle = create_stamped(fd, kind, SIZE);
-	int dmabuf = dgem_export(fd, handle);
+	uint64_t offset = export ? 0 : dgem_mmap_offset(fd, handle);
+	int file = export ? dgem_export(fd, handle) : fd;
 
 	dgem_sync_start(fd, handle, DRM_DGEM_SYNC_READ, SIZE);
 	for (int touched = 0; touched < 2; touched++) {
 		take_apart(dgem_mmap(fd, handle, SIZE), touched);
-		take_apart(map_at(dmabuf, SIZE, 0), touched);
-		take_apart(map_at(dmabuf, SIZE, 5 * DGEM_PAGE), touched);
-		take_apart(map_at(dmabuf, SIZE, HUGE_PAGE - DGEM_PAGE), touched);
+		for (int i = 0; i < ARRAY_SIZE(past); i++)
+			take_apart(map_file_at(file, offset, SIZE, past[i]), touched);
 		igt_assert_eq_u32(dgem_vmas(fd, handle), 0);
 	}
 	dgem_sync_end(fd, handle, DRM_DGEM_SYNC_READ, SIZE);
-	close(dmabuf);
+	if (export)
+		close(file);
 	gem_close(fd, handle);
 }
 

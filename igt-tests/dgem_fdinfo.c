@@ -31,6 +31,8 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are touched
  * @vmalloc: vmalloc memory
+ * @direct-pages: memory in pages, made for direct I/O
+ * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
  *

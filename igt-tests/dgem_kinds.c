@@ -27,7 +27,8 @@
  * SUBTEST: refusals-%s
  * Description: An object can do what INFO says, and the rest is refused as documented.
  *
- * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous, user
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
+ *		   reserved, noncontiguous, user
  *
  * SUBTEST: proc-%s
  * Description: /proc tells of a mapping what it is, and of its memory that it is nobody's.
@@ -41,7 +42,8 @@
  * SUBTEST: core-%s
  * Description: A core dump has none of the content.
  *
- * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
+ *		   reserved, noncontiguous
  *
  * SUBTEST: large-%s
  * Description: An object may be larger than any contiguous block.
@@ -136,7 +138,9 @@ static void test_proc(int fd, const struct dgem_kind *kind)
 	igt_assert(found);
 
 	igt_assert_eq_s64(smaps_kib(ptr, "Size"), SIZE / 1024);
-	igt_assert_eq_s64(smaps_kib(ptr, "Rss"), 0);
+	/* memory is the device's, but for pages that processes may lend to others */
+	igt_assert_eq_s64(smaps_kib(ptr, "Rss"),
+			  kind->traits & DGEM_KIND_DIRECT_IO ? SIZE / 1024 : 0);
 	igt_assert_eq_s64(smaps_kib(ptr, "Locked"), 0);
 	munmap(ptr, SIZE);
 	gem_close(fd, handle);
@@ -162,14 +166,15 @@ static long touch_all(volatile uint8_t *ptr)
 
 /*
  * A fault brings 16 pages or more; none is needed where mappings are complete from the start.
- * Neither MAP_POPULATE nor mlockall() does anything for memory that is a device's.
+ * Neither MAP_POPULATE nor mlockall() does anything for memory that is a device's; memory for
+ * direct I/O is populated.
  */
 static void test_faults(int fd, const struct dgem_kind *kind)
 {
-	const long most = kind->traits & DGEM_KIND_AT_ONCE ? 0 : PAGES / 16 + 1;
+	const long some = PAGES / dgem_fault_around(kind) + 1;
 	uint32_t handle = dgem_create(fd, kind, SIZE);
+	long most, taken;
 	uint8_t *ptr;
-	long taken;
 
 	/* what the test itself faults in, it faults in now */
 	touch_all(mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
@@ -181,6 +186,8 @@ static void test_faults(int fd, const struct dgem_kind *kind)
 		ptr = __dgem_mmap(fd, handle, SIZE, PROT_READ | PROT_WRITE,
 				  MAP_SHARED | (way == 1 ? MAP_POPULATE : 0));
 		igt_assert(ptr != MAP_FAILED);
+		most = kind->traits & DGEM_KIND_AT_ONCE ||
+		       (way == 1 && kind->traits & DGEM_KIND_DIRECT_IO) ? 0 : some;
 		taken = touch_all(ptr);
 		igt_assert_f(taken <= most, "%ld faults, not %ld, on way %d\n", taken, most, way);
 		/* none is taken twice */

@@ -38,6 +38,8 @@
  * @wc: write-combined memory
  * @pages: memory in pages
  * @vmalloc: vmalloc memory
+ * @direct-pages: memory in pages, made for direct I/O
+ * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
  *

@@ -21,8 +21,10 @@
  * SUBTEST: copy-%s-to-%s
  * Description: Whole objects and parts of them are copied between all kinds of memory.
  *
- * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous, user
- * arg[2].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous, user
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
+ *		   reserved, noncontiguous, user
+ * arg[2].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
+ *		   reserved, noncontiguous, user
  *
  * SUBTEST: copy-ranges
  * Description: Any offset and length works: single bytes, across pages, up to the last byte.

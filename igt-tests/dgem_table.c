@@ -4,6 +4,7 @@
  */
 
 #include <sys/mman.h>
+#include <sys/utsname.h>
 
 #include "igt.h"
 
@@ -66,6 +67,18 @@ const struct dgem_kind dgem_kinds[] = {
 		.caps = DGEM_CAPS_ALL,
 		.traits = DGEM_KIND_PREFAULT | DGEM_KIND_SCATTERED,
 	}, {
+		.name = "direct-pages",
+		.kind = DRM_DGEM_KIND_PAGES,
+		.flags = DRM_DGEM_CREATE_DIRECT_IO,
+		.caps = DGEM_CAPS_ALL & ~DRM_DGEM_CAP_EXPORT,
+		.traits = DGEM_KIND_DIRECT_IO,
+	}, {
+		.name = "direct-vmalloc",
+		.kind = DRM_DGEM_KIND_VMALLOC,
+		.flags = DRM_DGEM_CREATE_DIRECT_IO,
+		.caps = DGEM_CAPS_ALL & ~DRM_DGEM_CAP_EXPORT,
+		.traits = DGEM_KIND_DIRECT_IO,
+	}, {
 		.name = "reserved",
 		.kind = DRM_DGEM_KIND_RESERVED,
 		.caps = DGEM_CAPS_ALL,
@@ -85,6 +98,19 @@ const struct dgem_kind dgem_kinds[] = {
 	},
 	{ }
 };
+
+/* The fewest pages that a fault brings in, where so many are left of mapping and object. */
+int dgem_fault_around(const struct dgem_kind *kind)
+{
+	int major, minor, found;
+	struct utsname name;
+
+	igt_assert_eq(uname(&name), 0);
+	found = sscanf(name.release, "%d.%d", &major, &minor);
+	igt_assert_eq(found, 2);
+	/* before 6.15 the kernel put in struct pages one by one */
+	return kind->traits & DGEM_KIND_DIRECT_IO && major * 100 + minor < 615 ? 1 : 16;
+}
 
 bool dgem_has_kind(int fd, const struct dgem_kind *kind)
 {
@@ -217,7 +243,8 @@ void dgem_kind_subtests(int fd, const struct dgem_kind_test *tests, int count, u
 
 	for (int i = 0; i < count; i++) {
 		for_each_dgem_kind(kind, need) {
-			if ((kind->traits & tests[i].traits) != tests[i].traits)
+			if ((kind->traits & tests[i].traits) != tests[i].traits ||
+			    kind->traits & tests[i].without)
 				continue;
 			igt_describe(tests[i].describe);
 			igt_subtest_f("%s-%s", tests[i].name, kind->name) {

@@ -24,6 +24,9 @@
 /* Memory need not be contiguous: objects may be larger than any block that is. */
 #define DGEM_KIND_SCATTERED	0x10
 
+/* Mappings are of struct pages, to which direct I/O takes references. */
+#define DGEM_KIND_DIRECT_IO	0x20
+
 /* What every kind but the borrowed ones can do. */
 #define DGEM_CAPS_ALL	(DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT | DRM_DGEM_CAP_WRITE)
 
@@ -60,6 +63,7 @@ extern const struct dgem_kind dgem_kinds[];
 	for_each_dgem_kind(k, need)					\
 		if (!dgem_has_kind(fd, k)) { } else
 
+int dgem_fault_around(const struct dgem_kind *kind);
 bool dgem_has_kind(int fd, const struct dgem_kind *kind);
 void dgem_require_kind(int fd, const struct dgem_kind *kind);
 
@@ -84,6 +88,8 @@ struct dgem_kind_test {
 	void (*test)(int fd, const struct dgem_kind *kind);
 	/* DGEM_KIND_* that a kind must have for it */
 	uint32_t traits;
+	/* DGEM_KIND_* that it must not have */
+	uint32_t without;
 };
 
 void dgem_subtests(int fd, const struct dgem_test *tests, int count);

@@ -32,9 +32,6 @@
  * SUBTEST: vma-flags-%s
  * Description: A mapping cannot expand and is left out of core dumps.
  *
- * SUBTEST: no-pages-%s
- * Description: Nobody takes references to the pages of a mapping.
- *
  * SUBTEST: ptrace-%s
  * Description: A debugger reads and writes a mapping.
  *
@@ -49,8 +46,15 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
+ * @direct-pages: memory in pages, made for direct I/O
+ * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
+ *
+ * SUBTEST: no-pages-%s
+ * Description: Nobody takes references to the pages of a mapping.
+ *
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous
  */
 
 IGT_TEST_DESCRIPTION("What the memory management may do with a mapping, and what not.");
@@ -186,7 +190,9 @@ static void test_vma_flags(int fd, const struct dgem_kind *kind)
 	igt_assert(has_vma_flag(ptr, " sh"));
 	igt_assert(has_vma_flag(ptr, " de"));
 	igt_assert(has_vma_flag(ptr, " dd"));
-	igt_assert(has_vma_flag(ptr, " pf"));
+	/* page frames, unless there are pages to take references to */
+	igt_assert_eq(has_vma_flag(ptr, " pf"), !(kind->traits & DGEM_KIND_DIRECT_IO));
+	igt_assert(!has_vma_flag(ptr, " mm"));
 	munmap(ptr, SIZE);
 	gem_close(fd, handle);
 }
@@ -262,7 +268,8 @@ static const struct dgem_kind_test tests[] = {
 	{ "vma-count", "Mappings are counted through splits and forks.", test_vma_count },
 	{ "advice", "Populating and advice do no harm.", test_advice },
 	{ "vma-flags", "A mapping cannot expand and is not dumped.", test_vma_flags },
-	{ "no-pages", "Nobody takes references to a mapping's pages.", test_no_pages },
+	{ "no-pages", "Nobody takes references to a mapping's pages.", test_no_pages, 0,
+	  DGEM_KIND_DIRECT_IO },
 	{ "ptrace", "A debugger reads and writes a mapping.", test_ptrace },
 	{ "outlive", "A mapping outlives the handle and the file.", test_outlive },
 };
