@@ -3,10 +3,15 @@
  * Copyright (C) 2026 The dgem authors
  */
 
+#include <fcntl.h>
+#include <limits.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "igt.h"
 
+#include "dgem_bind.h"
 
 #include "dgem_util.h"
 
@@ -47,6 +52,11 @@
  * @wc: write-combined memory
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
+ *
+ * SUBTEST: cleaned-%s
+ * Description: New memory is written back from the CPU's caches before anybody has it.
+ *
+ * arg[1].values: contiguous, pages, lazy, vmalloc, direct-pages, direct-vmalloc, noncontiguous
  *
  * SUBTEST: cache-modes
  * Description: A cache mode that a kind can have is granted and told.
@@ -191,6 +201,90 @@ static void test_exhaust(int fd, const struct dgem_kind *kind)
 	gem_close(fd, handles[count - 1]);
 	handles[count - 1] = dgem_create(fd, kind, 5 * DGEM_MIB);
 	release(fd, handles, count);
+}
+
+#define TRACING	"/sys/kernel/tracing/"
+
+/* The name of the instance's own device, for which memory is allocated. */
+static void device_name(int fd, char *name, size_t size)
+{
+	char path[64], device[PATH_MAX];
+	struct stat st;
+
+	igt_assert_eq(fstat(fd, &st), 0);
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
+		 minor(st.st_rdev));
+	igt_assert(realpath(path, device));
+	snprintf(name, size, "%s", strrchr(device, '/') + 1);
+}
+
+/* What a line of the trace says was written back: mapped, or synced, for the device. */
+static uint64_t line_cleans(const char *line, const char *device)
+{
+	static const char * const events[] = {
+		" dma_map_page: ", " dma_map_phys: ", " dma_sync_single_for_device: ",
+		" dma_sync_sg_for_device: ",
+	};
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < ARRAY_SIZE(events); i++) {
+		const char *at = strstr(line, events[i]), *size;
+
+		if (!at || strstr(line, "SKIP_CPU_SYNC"))
+			continue;
+		at += strlen(events[i]);
+		if (strncmp(at, device, strlen(device)) || at[strlen(device)] != ' ')
+			continue;
+		size = strstr(at, " size=");
+		if (size)
+			return strtoull(size + 6, NULL, 10);
+		size = strstr(at, " sizes={");
+		for (at = size ? size + 7 : ""; *at == '{' || *at == ','; )
+			bytes += strtoull(at + 1, (char **)&at, 16);
+	}
+	return bytes;
+}
+
+static uint64_t trace_cleans(const char *device)
+{
+	FILE *trace = fopen(TRACING "trace", "r");
+	uint64_t bytes = 0;
+	char line[4096];
+
+	igt_assert(trace);
+	while (fgets(line, sizeof(line), trace))
+		bytes += line_cleans(line, device);
+	fclose(trace);
+	return bytes;
+}
+
+/*
+ * Memory is cleared through the CPU's caches: a device that does not snoop would read what was
+ * there before. Where all devices snoop there is nothing to write back, but a kernel that debugs
+ * the DMA API tells of it all the same.
+ */
+static void test_cleaned(int fd, const struct dgem_kind *kind)
+{
+	const uint64_t size = 64 * DGEM_PAGE;
+	char device[64];
+	uint32_t handle;
+	uint8_t *ptr;
+
+	igt_require_f(!access("/sys/kernel/debug/dma-api", F_OK),
+		      "this kernel does not debug the DMA API\n");
+	igt_require_f(!access(TRACING "events/dma/enable", W_OK),
+		      "this kernel does not trace the DMA API\n");
+	device_name(fd, device, sizeof(device));
+	close(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC));
+	dgem_write_file(TRACING "events/dma/enable", "1");
+	handle = dgem_create(fd, kind, size);
+	ptr = dgem_mmap(fd, handle, size);
+	if (kind->flags & DRM_DGEM_CREATE_LAZY)
+		dgem_touch(ptr, false);
+	dgem_write_file(TRACING "events/dma/enable", "0");
+	igt_assert_lte_u64(size, trace_cleans(device));
+	munmap(ptr, size);
+	gem_close(fd, handle);
 }
 
 static void test_cache_modes(int fd)
@@ -395,6 +489,8 @@ static const struct dgem_kind_test tests[] = {
 	{ "zeroed", "New memory is zero, even if it held data a moment ago.", test_zeroed },
 	{ "exhaust", "When memory runs out the call says so, and all comes back.", test_exhaust,
 	  DGEM_KIND_POOL },
+	{ "cleaned", "New memory is written back before anybody has it.", test_cleaned,
+	  DGEM_KIND_CLEANED },
 };
 
 static const struct {

@@ -37,7 +37,8 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "contiguous",
 		.kind = DRM_DGEM_KIND_CONTIGUOUS,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_PREFAULT,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_PREFAULT |
+			  DGEM_KIND_CLEANED,
 	}, {
 		.name = "coherent",
 		.kind = DRM_DGEM_KIND_COHERENT,
@@ -55,29 +56,30 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "pages",
 		.kind = DRM_DGEM_KIND_PAGES,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_SCATTERED,
+		.traits = DGEM_KIND_SCATTERED | DGEM_KIND_CLEANED,
 	}, {
 		.name = "lazy",
 		.kind = DRM_DGEM_KIND_PAGES,
 		.flags = DRM_DGEM_CREATE_LAZY,
 		.caps = DGEM_CAPS_ALL,
+		.traits = DGEM_KIND_CLEANED,
 	}, {
 		.name = "vmalloc",
 		.kind = DRM_DGEM_KIND_VMALLOC,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_PREFAULT | DGEM_KIND_SCATTERED,
+		.traits = DGEM_KIND_PREFAULT | DGEM_KIND_SCATTERED | DGEM_KIND_CLEANED,
 	}, {
 		.name = "direct-pages",
 		.kind = DRM_DGEM_KIND_PAGES,
 		.flags = DRM_DGEM_CREATE_DIRECT_IO,
 		.caps = DGEM_CAPS_ALL & ~DRM_DGEM_CAP_EXPORT,
-		.traits = DGEM_KIND_DIRECT_IO,
+		.traits = DGEM_KIND_DIRECT_IO | DGEM_KIND_CLEANED,
 	}, {
 		.name = "direct-vmalloc",
 		.kind = DRM_DGEM_KIND_VMALLOC,
 		.flags = DRM_DGEM_CREATE_DIRECT_IO,
 		.caps = DGEM_CAPS_ALL & ~DRM_DGEM_CAP_EXPORT,
-		.traits = DGEM_KIND_DIRECT_IO,
+		.traits = DGEM_KIND_DIRECT_IO | DGEM_KIND_CLEANED,
 	}, {
 		.name = "reserved",
 		.kind = DRM_DGEM_KIND_RESERVED,
@@ -87,7 +89,7 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "noncontiguous",
 		.kind = DRM_DGEM_KIND_NONCONTIGUOUS,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_CLEANED,
 		.limit = 1ull << 32,
 	}, {
 		.name = "user",

@@ -26,6 +26,8 @@
 
 /* Mappings are of struct pages, to which direct I/O takes references. */
 #define DGEM_KIND_DIRECT_IO	0x20
+/* The CPU caches it: what it has cleared has to be written back before a device looks. */
+#define DGEM_KIND_CLEANED	0x40
 
 /* What every kind but the borrowed ones can do. */
 #define DGEM_CAPS_ALL	(DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT | DRM_DGEM_CAP_WRITE)
