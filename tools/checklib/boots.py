@@ -35,12 +35,13 @@ class Boot:
 # dumb_buffer@create-clear has two threads that share the largest power of two that can be had:
 # without some room above it, one of them finds contiguous memory fragmented.
 # Our tests have a pool of reserved memory, within reach of edu's 28 bits and below its CMA.
+# The CPU's tests have a pool of zeroed memory as well, whose blocks may lie anywhere.
 # Tests that would only skip are left out: user memory where the engine's reach is limited, device
 # windows where it has no device, and what takes an IOMMU or a kernel that can sleep. What no engine
 # has a part in is tested once, in the machine with two processors.
 NOWHERE = "-dgem_iommu -dgem_suspend"
 NO_ENGINE = ("-dgem_configfs -dgem_debugfs -dgem_dumb -dgem_fault -dgem_fdinfo -dgem_mmap "
-             "-dgem_quota -dgem_race -dgem_vma")
+             "-dgem_pool -dgem_quota -dgem_race -dgem_vma")
 POOL = ["--append", "memmap=16M$0x8000000"]
 LOAD = "load pool=16M@0x8000000"
 ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL]
@@ -49,7 +50,7 @@ BOOTS = (
          ["dmatest", LOAD, "kunit",
           f"igt -dgem_import -dgem_interop -dgem_user {NOWHERE} {NO_ENGINE}", "unload"], 1200),
     Boot("cpu", ["--smp", "2", "--load", "", *POOL],
-         [f"{LOAD} engine=cpu", f"igt -dgem_io {NOWHERE}", "library", "unload"], 1200),
+         [f"{LOAD} engine=cpu pool_mib=8", f"igt -dgem_io {NOWHERE}", "library", "unload"], 1200),
     Boot("upstream", ["--icount", "0", "--smp", "1", "--load", "", "--cma", "124M@0-256M"],
          ["load engine=cpu", "upstream", "unload"], 1200),
     Boot("edu32", ICOUNT + ["--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32"],
