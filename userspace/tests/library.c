@@ -463,6 +463,8 @@ int main(int argc, char **argv)
 		{ "map", test_map },
 		{ "dmabuf-map", test_dmabuf_map },
 		{ "bad-dmabuf-map", test_bad_dmabuf_map },
+		{ "flags", test_flags },
+		{ "bad-flags", test_bad_flags },
 		{ "export-import", test_export_import },
 		{ "two-files", test_two_files },
 		{ "bad-export-import", test_bad_export_import },

@@ -30,5 +30,7 @@ enum tap_result test_fence_error(void);
 /* library_map.c */
 enum tap_result test_dmabuf_map(void);
 enum tap_result test_bad_dmabuf_map(void);
+enum tap_result test_flags(void);
+enum tap_result test_bad_flags(void);
 
 #endif /* DGEM_LIBRARY_TEST_H */

@@ -5,9 +5,11 @@
  * libdrm_dgem against a device: mappings of dma-bufs.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "library.h"
@@ -102,6 +104,87 @@ enum tap_result test_dmabuf_map(void)
 
 	close(fd);
 	dgem_bo_del(bo);
+	return TAP_OK;
+}
+
+/* Whether the kernel lends the pages of an object's mapping to others: 0 or -errno */
+static int lend_pages(struct dgem_bo *bo)
+{
+	struct iovec iov = { .iov_len = page_size() };
+	int pipes[2], ret;
+
+	ret = dgem_bo_map(bo, &iov.iov_base);
+	if (ret)
+		return ret;
+	if (pipe(pipes))
+		return -errno;
+	ret = vmsplice(pipes[1], &iov, 1, SPLICE_F_NONBLOCK) == (ssize_t)iov.iov_len ? 0 : -errno;
+	close(pipes[0]);
+	close(pipes[1]);
+	return dgem_bo_unmap(bo) ?: ret;
+}
+
+enum tap_result test_flags(void)
+{
+	static const struct {
+		enum dgem_kind kind;
+		uint32_t flags;
+		uint32_t caps;
+		int lend;
+	} cases[] = {
+		{ DGEM_KIND_PAGES, 0, DGEM_CAP_EXPORT, -EFAULT },
+		{ DGEM_KIND_PAGES, DGEM_CREATE_LAZY, DGEM_CAP_EXPORT, -EFAULT },
+		{ DGEM_KIND_PAGES, DGEM_CREATE_DIRECT_IO, 0, 0 },
+		{ DGEM_KIND_VMALLOC, DGEM_CREATE_DIRECT_IO, 0, 0 },
+		{ DGEM_KIND_VMALLOC, DGEM_CREATE_PREFAULT, DGEM_CAP_EXPORT, -EFAULT },
+		{ DGEM_KIND_CONTIGUOUS, DGEM_CREATE_PREFAULT, DGEM_CAP_EXPORT, -EFAULT },
+	};
+	const uint32_t always = DGEM_CAP_MMAP | DGEM_CAP_WRITE;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dgem_bo_info info;
+		struct dgem_bo *bo;
+		int fd;
+
+		check_ok(dgem_bo_new_flags(device, SIZE, cases[i].kind, DGEM_CACHE_DEFAULT,
+					   cases[i].flags, &bo));
+		check_ok(dgem_bo_get_info(bo, &info, sizeof(info)));
+		check(info.flags == cases[i].flags);
+		check(info.caps == (always | cases[i].caps));
+		check_result(lend_pages(bo), cases[i].lend);
+		fd = dgem_bo_dmabuf(bo, DGEM_READ);
+		if (cases[i].caps & DGEM_CAP_EXPORT) {
+			check(fd >= 0);
+			close(fd);
+		} else {
+			check_result(fd, -EOPNOTSUPP);
+			check_result(dgem_bo_purge(bo, 0, page_size(), 0), -EOPNOTSUPP);
+		}
+		dgem_bo_del(bo);
+	}
+	return TAP_OK;
+}
+
+enum tap_result test_bad_flags(void)
+{
+	static const struct {
+		enum dgem_kind kind;
+		uint32_t flags;
+	} cases[] = {
+		{ DGEM_KIND_PAGES, DGEM_CREATE_PREFAULT },
+		{ DGEM_KIND_PAGES, DGEM_CREATE_DIRECT_IO | DGEM_CREATE_LAZY },
+		{ DGEM_KIND_VMALLOC, DGEM_CREATE_DIRECT_IO | DGEM_CREATE_PREFAULT },
+		{ DGEM_KIND_VMALLOC, DGEM_CREATE_LAZY },
+		{ DGEM_KIND_CONTIGUOUS, DGEM_CREATE_DIRECT_IO },
+		{ DGEM_KIND_CONTIGUOUS, 0x80000000 },
+	};
+	struct dgem_bo *bo;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_result(dgem_bo_new_flags(device, SIZE, cases[i].kind, DGEM_CACHE_DEFAULT,
+					       cases[i].flags, &bo), -EINVAL);
 	return TAP_OK;
 }
 
