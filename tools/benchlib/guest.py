@@ -23,7 +23,9 @@ COMMON = ["--icount", "0", "--smp", "1", "--append", "norandmaps", "--append", "
 
 # dgem and its peers in one boot.  CMA for two of the largest buffers: blocks that are freed do not
 # always leave room for the next at once.
-ALL = ["--mem", "2G", "--cma", "576M", "--load", "dgem,vgem"]
+# Reserved memory lies above it, for objects of up to 64 MiB.
+ALL = ["--mem", "2G", "--cma", "576M", "--append", "memmap=64M$0x60000000",
+       "--append", "dgem.pool=64M@0x60000000", "--load", "dgem,vgem"]
 
 # An engine that sees everything through a bounce buffer; those lie below 4 GiB, not below 256 MiB.
 BOUNCE = ["--mem", "2G", "--load", "edu_dma,dgem", "--edu", "--edu-mask", "0xffffffff",

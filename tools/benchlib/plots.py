@@ -21,7 +21,8 @@ TITLES = {
     "free": "closing the last reference",
 }
 # Distinct to most eyes; dgem's lines are the first.
-COLOURS = {"dgem": ("#0072b2", "#56b4e9", "#003a5c", "#009e73", "#7f7fff", "#00c0c0"),
+COLOURS = {"dgem": ("#0072b2", "#56b4e9", "#003a5c", "#009e73", "#7f7fff", "#00c0c0", "#4b0082",
+                    "#66c2a5", "#1f3a93", "#a0a0ff"),
            "heap-system": ("#d55e00", "#f0a070"), "heap-cma": ("#e69f00", "#f0d080"),
            "udmabuf": ("#808080", "#c0c0c0"), "vgem": ("#cc79a7", "#e8b8d0", "#80305f")}
 TERMINALS = {"svg": "svg size 900,600 dynamic font 'sans,13' background 'white'",
@@ -34,11 +35,21 @@ def install():
     host.require("plots")
 
 
+def _lines(figures, op):
+    """What is drawn: of dgem's other kinds than the first, one way each."""
+    drawn = []
+    for peer, kind, way in figures.lines(op):
+        if peer == "dgem" and kind != "contiguous" and (peer, kind) in [one[:2] for one in drawn]:
+            continue
+        drawn.append((peer, kind, way))
+    return drawn
+
+
 def _script(figures, op, out):
     """gnuplot's commands for one operation."""
     name = re.sub(r"\W+", "-", op)
     data, plots, used = [], [], {}
-    for peer, kind, way in figures.lines(op):
+    for peer, kind, way in _lines(figures, op):
         points = figures.line(op, peer, kind, way)
         number = used[peer] = used.get(peer, -1) + 1
         colours = COLOURS[peer]

@@ -5,8 +5,10 @@
 from . import targets
 from .figures import MIB, Figures
 
-COLUMNS = (("dgem", "contiguous"), ("dgem", "coherent"), ("heap-system", "pages"),
-           ("heap-cma", "cma"), ("udmabuf", "memfd"), ("vgem", "shmem"))
+COLUMNS = (("dgem", "contiguous"), ("heap-system", "pages"), ("heap-cma", "cma"),
+           ("udmabuf", "memfd"), ("vgem", "shmem"))
+OWN = tuple(("dgem", kind) for kind in ("contiguous", "coherent", "pages", "pages, pool", "vmalloc",
+                                        "noncontiguous", "reserved"))
 OPS = (("create+export", "dma-buf"), ("mmap+touch", "node"), ("mmap+touch", "dma-buf"),
        ("mmap+touch", "dma-buf-aligned"), ("munmap", "node"), ("munmap", "dma-buf"),
        ("munmap", "dma-buf-aligned"), ("sync", "node"), ("sync", "dma-buf"), ("sync-page", "node"),
@@ -40,16 +42,16 @@ def _targets(figures):
     return _grid(("operation (16 MiB)", "best peer, same boot", "at most", "dgem", ""), body)
 
 
-def _peers(figures, ops):
+def _peers(figures, columns, ops):
     body = []
     for op, way in ops:
         cells = []
-        for peer, kind in COLUMNS:
+        for peer, kind in columns:
             row = figures.row(op, peer, kind, way)
             faults = f" ({row['faults']})" if row and row["faults"] else ""
             cells.append(_number(row and row["instructions"]) + faults)
         body.append((f"{op}, {way}", *cells))
-    head = ("instructions (faults), 16 MiB", *(f"{peer} {kind}" for peer, kind in COLUMNS))
+    head = ("instructions (faults), 16 MiB", *(f"{peer} {kind}" for peer, kind in columns))
     return _grid(head, body)
 
 
@@ -58,7 +60,7 @@ def _remarks(figures):
     yield ("Touching mapped pages alone: "
            f"{_number(figures.cost('touch-again', 'none', 'memory', 'anonymous'))}. "
            f"Clearing 16 MiB alone: {_number(alone['bytes'])} page by page (rep stosb counts "
-           "each byte: the heaps, udmabuf, vgem, dgem's pages), "
+           "each byte: the heaps, udmabuf, vgem, dgem's pages, vmalloc and the pool), "
            f"{_number(alone['words'])} in words "
            "(dgem's contiguous and coherent memory).")
     for peer, kind, cleared in (("dgem", "contiguous", "words"), ("dgem", "pages", "bytes"),
@@ -108,6 +110,7 @@ def _spread(row):
 def text(rows, everything=False):
     """All of it."""
     figures = Figures(rows)
-    parts = [_targets(figures), _peers(figures, OPS + (MORE_OPS if everything else ())),
+    ops = OPS + (MORE_OPS if everything else ())
+    parts = [_targets(figures), _peers(figures, COLUMNS, ops), _peers(figures, OWN, ops),
              list(_remarks(figures)), _repeats(figures, figures.rows)]
     return "\n\n".join("\n".join(part) for part in parts)

@@ -34,7 +34,7 @@ def _mapping():
 
 
 def _allocation():
-    yield "create + export, pages, pool warm", ("create+export", "pages", "dma-buf"), 50000
+    yield "create + export, pages, pool warm", ("create+export", "pages, pool", "dma-buf"), 50000
     yield ("create + export, contiguous", ("create+export", "contiguous", "dma-buf"),
            ("create+export", *CMA))
     yield "import of a CMA heap's buffer, first", ("import", "heap-cma", "dma-buf"), 20000

@@ -110,6 +110,11 @@ struct source {
 	int fd;
 	/* open the node; false if this machine has no such source */
 	bool (*open)(struct source *source);
+	/*
+	 * before each create(): have memory ready that is zero already; false if there is none for
+	 * this size. With 0: no more of it. Optional
+	 */
+	bool (*prepare)(const struct source *source, uint64_t size);
 	/* allocate and export, nothing else; 0 or -errno */
 	int (*create)(const struct source *source, struct buffer *buffer);
 	/* fill in the offset for mmap() of the node; with .gem only */

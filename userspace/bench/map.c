@@ -215,13 +215,34 @@ static void measure_syncs(const struct source *source, const struct buffer *buff
 	record("sync-page", &subject, now() - start, 0);
 }
 
+/* Memory that was cleared before has to be zero all the same. */
+static void prove_zero(const struct buffer *buffer)
+{
+	uint64_t *data = mmap(NULL, buffer->size, PROT_READ, MAP_SHARED, buffer->dmabuf, 0);
+	uint64_t i, found = 0;
+
+	if (data == MAP_FAILED)
+		die("mmap");
+	for (i = 0; i < buffer->size / sizeof(*data); i++)
+		found |= data[i];
+	munmap(data, buffer->size);
+	if (found) {
+		errno = EUCLEAN;
+		die("memory that is not zero");
+	}
+}
+
 /* False if there is no memory for it. */
 static bool create(const struct source *source, struct buffer *buffer)
 {
 	struct subject subject = { source->peer, source->kind, "dma-buf", buffer->size };
-	uint64_t start = begin();
-	int ret = source->create(source, buffer);
+	uint64_t start;
+	int ret;
 
+	if (source->prepare && !source->prepare(source, buffer->size))
+		return false;
+	start = begin();
+	ret = source->create(source, buffer);
 	if (ret == -ENOMEM)
 		return false;
 	if (ret) {
@@ -229,6 +250,8 @@ static bool create(const struct source *source, struct buffer *buffer)
 		die("create of %s", source->peer);
 	}
 	record("create+export", &subject, now() - start, 0);
+	if (source->prepare)
+		prove_zero(buffer);
 	if (source->locate)
 		source->locate(source, buffer);
 	return true;
@@ -268,6 +291,8 @@ void measure_maps(const struct source *source, uint64_t size, unsigned int times
 		}
 		destroy(source, &buffer);
 	}
+	if (source->prepare)
+		source->prepare(source, 0);
 }
 
 void measure_baseline(uint64_t size, unsigned int times)
