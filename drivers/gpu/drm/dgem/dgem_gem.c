@@ -205,17 +205,16 @@ static int dgem_gem_check(struct dgem_device *ddev, const struct dgem_mem_ops *o
 
 /*
  * What the CPU has just cleared is still in its caches: clean it for the devices, and have a
- * mapping to do so again after every window. A device that would get a bounced copy can't do it.
+ * mapping to do so again after every window. Where the instance's own device would get a bounced
+ * copy, so does every other, and what the CPU copies from its caches is never stale.
  */
 static int dgem_gem_map_own(struct dgem_object *obj)
 {
 	struct device *dev = obj->base.dev->dev;
 	struct dgem_mapping *map;
 
-	if (!obj->ops->own_map)
+	if (!obj->ops->own_map || obj->ops->reaches(obj, dev))
 		return 0;
-	if (obj->ops->reaches(obj, dev))
-		return -EOPNOTSUPP;
 	map = dgem_mapping_create(obj, dev, DMA_BIDIRECTIONAL);
 	if (IS_ERR(map))
 		return PTR_ERR(map);

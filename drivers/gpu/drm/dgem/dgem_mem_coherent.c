@@ -11,6 +11,8 @@
 #include <drm/drm_device.h>
 
 #include "compat/dgem_compat.h"
+#include "dgem_device.h"
+#include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_mem.h"
 
@@ -24,7 +26,8 @@
  *
  * The memory is allocated for the instance's own device, which sits behind no IOMMU, so it is
  * physically contiguous; the engine and importers get it by a scatterlist of the same pages.
- * Windows of CPU access need nothing here but a bounced engine's copy.
+ * Windows of CPU access need nothing here, and users need none: an engine that would work on a
+ * bounced copy of it is not offered such memory, or gets none where it would.
  */
 
 static unsigned long dgem_coherent_attrs(const struct dgem_object *obj)
@@ -47,8 +50,24 @@ static u32 dgem_coherent_granted(const struct dgem_object *obj)
 	return DRM_DGEM_CACHE_UNCACHED;
 }
 
+/* an engine for which everything is bounced */
+static bool dgem_coherent_offered(struct dgem_device *ddev)
+{
+	struct device *dev = ddev->engine->dev;
+
+	return !ddev->engine->provider || dma_max_mapping_size(dev) == SIZE_MAX ||
+	       dma_addressing_limited(dev);
+}
+
+static void dgem_coherent_free(struct dgem_object *obj)
+{
+	dma_free_attrs(obj->base.dev->dev, obj->base.size, obj->vaddr, obj->dma,
+		       dgem_coherent_attrs(obj));
+}
+
 static int dgem_coherent_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
+	struct dgem_engine *engine = to_dgem_device(obj->base.dev)->engine;
 	struct device *dev = obj->base.dev->dev;
 	struct sg_table sgt;
 	int ret;
@@ -61,21 +80,18 @@ static int dgem_coherent_alloc(struct dgem_object *obj, const struct drm_dgem_cr
 	ret = dma_get_sgtable_attrs(dev, &sgt, obj->vaddr, obj->dma, obj->base.size,
 				    dgem_coherent_attrs(obj));
 	if (ret) {
-		dma_free_attrs(dev, obj->base.size, obj->vaddr, obj->dma,
-			       dgem_coherent_attrs(obj));
+		dgem_coherent_free(obj);
 		return ret;
 	}
 	obj->page = sg_page(sgt.sgl);
 	sg_free_table(&sgt);
+	if (engine->provider && dgem_mem_span_reaches(obj, engine->dev)) {
+		dgem_coherent_free(obj);
+		return -ENOMEM;
+	}
 
 	obj->cache_granted = dgem_coherent_granted(obj);
 	return 0;
-}
-
-static void dgem_coherent_free(struct dgem_object *obj)
-{
-	dma_free_attrs(obj->base.dev->dev, obj->base.size, obj->vaddr, obj->dma,
-		       dgem_coherent_attrs(obj));
 }
 
 static int dgem_coherent_mmap(struct dgem_object *obj, struct vm_area_struct *vma)
@@ -92,6 +108,7 @@ const struct dgem_mem_ops dgem_mem_coherent = {
 	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_WC),
 	.flags = DRM_DGEM_CREATE_PREFAULT,
 	.region = DGEM_REGION_CONTIGUOUS,
+	.offered = dgem_coherent_offered,
 	.alloc = dgem_coherent_alloc,
 	.free = dgem_coherent_free,
 	.get_sgt = dgem_mem_span_sgt,

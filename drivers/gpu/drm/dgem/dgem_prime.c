@@ -29,7 +29,8 @@
  *
  * DRM's own dma_buf_ops know neither CPU access windows nor segment limits, so exports use ours:
  *
- * - attach refuses a device that could only ever get a bounced copy (-EBUSY);
+ * - attach refuses a device that could only ever get a bounced copy, and every device if our own
+ *   engine works on such a copy: nobody would see what the other wrote (-EBUSY);
  * - each map makes a new table, split to the importer's segment size and boundary, unmap frees it;
  * - begin and end of CPU access work on our memory and on all of its DMA mappings;
  * - the first export decides whether the dma-buf is writable, and a read-only one stays so: it is
@@ -38,12 +39,13 @@
  *   it knows no direction, dma-buf warns where one fails, and vivid for one does not expect that.
  *
  * An import takes no more than a reference; what the engine needs of it is made with its first job.
- * An engine that does not reach all of the machine's memory imports nothing: where a buffer lies is
- * known only when it is mapped, and then it is bounced, into a copy that the exporter never sees,
- * or the DMA API warns. Mapping it for some other device of longer reach first would not tell: the
- * addresses are that device's, who may have another view of the bus, and what is bounced is decided
- * for each device on its own. Our own dma-bufs are recognised by their operations: they give the
- * object itself or, in another instance, are refused at once if its engine can't share the memory.
+ * An engine that does not reach all of the machine's memory, or gets all of it bounced, imports
+ * nothing of other drivers: where a buffer lies is known only when it is mapped, and then it is
+ * bounced, into a copy that the exporter never sees, or the DMA API warns. Mapping it for some
+ * other device of longer reach first would not tell: the addresses are that device's, who may have
+ * another view of the bus, and what is bounced is decided for each device on its own. Our own dma-
+ * bufs are recognised by their operations: they give the object itself or, in another instance, are
+ * refused at once if its engine can't share the memory.
  *
  * begin and end run without, map and vmap with the reservation lock.
  */
@@ -53,14 +55,36 @@ static bool dgem_dmabuf_readonly(const struct dma_buf *dmabuf)
 	return !(dmabuf->file->f_mode & FMODE_WRITE);
 }
 
+/* the engine is there as long as its instance */
+static int dgem_dmabuf_engine_reaches(struct dgem_object *obj)
+{
+	struct dgem_engine *engine = to_dgem_device(obj->base.dev)->engine;
+	int idx, ret;
+
+	if (!engine->provider || !drm_dev_enter(obj->base.dev, &idx))
+		return 0;
+	ret = obj->ops->reaches(obj, engine->dev);
+	drm_dev_exit(idx);
+	return ret;
+}
+
 static int dgem_dmabuf_reaches(struct dma_buf *dmabuf, struct device *dev)
 {
 	struct drm_gem_object *gem = dmabuf->priv;
 	struct dgem_object *obj = to_dgem_object(gem);
-	int ret = obj->ops->reaches ? obj->ops->reaches(obj, dev) : 0;
+	int ret;
 
-	if (ret)
+	if (!obj->ops->reaches)
+		return 0;
+	ret = obj->ops->reaches(obj, dev);
+	if (ret) {
 		drm_dbg_prime(gem->dev, "%s would get a bounced copy of a %s object\n",
+			      dev_name(dev), obj->ops->name);
+		return ret;
+	}
+	ret = dgem_dmabuf_engine_reaches(obj);
+	if (ret)
+		drm_dbg_prime(gem->dev, "%s gets no %s object: the engine has a bounced copy\n",
 			      dev_name(dev), obj->ops->name);
 	return ret;
 }
@@ -185,12 +209,14 @@ static int dgem_prime_refuse(struct dgem_device *ddev, struct dma_buf *dmabuf)
 		return -EINVAL;
 	if (!ddev->engine->provider)
 		return 0;
-	if (dma_addressing_limited(dev)) {
+	if (dmabuf->ops == &dgem_dmabuf_ops)
+		return dgem_dmabuf_reaches(dmabuf, dev);
+	if (dma_addressing_limited(dev) || dma_max_mapping_size(dev) != SIZE_MAX) {
 		drm_dbg_prime(&ddev->drm, "%s may not reach a dma-buf of %s\n", dev_name(dev),
 			      dmabuf->exp_name);
 		return -EOPNOTSUPP;
 	}
-	return dmabuf->ops == &dgem_dmabuf_ops ? dgem_dmabuf_reaches(dmabuf, dev) : 0;
+	return 0;
 }
 
 static struct drm_gem_object *dgem_prime_wrap(struct dgem_device *ddev, struct dma_buf *dmabuf)
