@@ -228,11 +228,13 @@ static void test_import(int fd, const struct exporter *exporter)
 static void test_copy(int fd, const struct exporter *exporter)
 {
 	int dmabuf = exporter->alloc(true);
+	struct drm_dgem_query_stats before, now;
 	struct drm_dgem_query_engine engine;
 	uint32_t foreign, own;
 	uint64_t a;
 
 	dgem_query_engine(fd, &engine);
+	dgem_query_stats(fd, &before);
 	a = engine.copy_align;
 	fill_dmabuf(dmabuf, 1);
 	foreign = import(fd, dmabuf);
@@ -251,6 +253,10 @@ static void test_copy(int fd, const struct exporter *exporter)
 	check_dmabuf(dmabuf, 0, 2 * DGEM_PAGE + 3 * a, 3);
 	check_dmabuf(dmabuf, 2 * DGEM_PAGE + 3 * a, DGEM_PAGE + 11 * a, 4);
 	check_dmabuf(dmabuf, 3 * DGEM_PAGE + 14 * a, 2 * DGEM_PAGE - 14 * a, 3);
+
+	/* a job that waits for its own fence ends as well: timed out */
+	dgem_query_stats(fd, &now);
+	igt_assert_eq_u64(now.jobs_failed, before.jobs_failed);
 	gem_close(fd, own);
 	gem_close(fd, foreign);
 	close(dmabuf);

@@ -38,7 +38,7 @@ const struct dgem_kind dgem_kinds[] = {
 		.kind = DRM_DGEM_KIND_CONTIGUOUS,
 		.caps = DGEM_CAPS_ALL,
 		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_PREFAULT |
-			  DGEM_KIND_CLEANED,
+			  DGEM_KIND_CLEANED | DGEM_KIND_WINDOWS,
 	}, {
 		.name = "coherent",
 		.kind = DRM_DGEM_KIND_COHERENT,
@@ -56,18 +56,19 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "pages",
 		.kind = DRM_DGEM_KIND_PAGES,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_SCATTERED | DGEM_KIND_CLEANED,
+		.traits = DGEM_KIND_SCATTERED | DGEM_KIND_CLEANED | DGEM_KIND_WINDOWS,
 	}, {
 		.name = "lazy",
 		.kind = DRM_DGEM_KIND_PAGES,
 		.flags = DRM_DGEM_CREATE_LAZY,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_CLEANED,
+		.traits = DGEM_KIND_CLEANED | DGEM_KIND_WINDOWS,
 	}, {
 		.name = "vmalloc",
 		.kind = DRM_DGEM_KIND_VMALLOC,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_PREFAULT | DGEM_KIND_SCATTERED | DGEM_KIND_CLEANED,
+		.traits = DGEM_KIND_PREFAULT | DGEM_KIND_SCATTERED | DGEM_KIND_CLEANED |
+			  DGEM_KIND_WINDOWS,
 	}, {
 		.name = "direct-pages",
 		.kind = DRM_DGEM_KIND_PAGES,
@@ -89,7 +90,7 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "noncontiguous",
 		.kind = DRM_DGEM_KIND_NONCONTIGUOUS,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_CLEANED,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_CLEANED | DGEM_KIND_WINDOWS,
 		.limit = 1ull << 32,
 	}, {
 		.name = "user",

@@ -23,6 +23,8 @@
 #define DGEM_KIND_AT_ONCE	0x8
 /* Memory need not be contiguous: objects may be larger than any block that is. */
 #define DGEM_KIND_SCATTERED	0x10
+/* Accesses of the CPU are made within windows: a device may have the memory bounced. */
+#define DGEM_KIND_WINDOWS	0x80
 
 /* Mappings are of struct pages, to which direct I/O takes references. */
 #define DGEM_KIND_DIRECT_IO	0x20

@@ -37,9 +37,10 @@ class Boot:
 # Our tests have a pool of reserved memory, within reach of edu's 28 bits and below its CMA.
 # The CPU's tests have a pool of zeroed memory as well, whose blocks may lie anywhere.
 # Tests that would only skip are left out: user memory where the engine's reach is limited, device
-# windows where it has no device, and what takes an IOMMU or a kernel that can sleep. What no engine
-# has a part in is tested once, in the machine with two processors.
-NOWHERE = "-dgem_iommu -dgem_suspend"
+# windows where it has no device, and what takes an IOMMU, a kernel that can sleep or one that
+# bounces whatever devices do. What no engine has a part in is tested once, in the machine with two
+# processors.
+NOWHERE = "-dgem_bounce -dgem_iommu -dgem_suspend"
 NO_ENGINE = ("-dgem_configfs -dgem_debugfs -dgem_dumb -dgem_fault -dgem_fdinfo -dgem_mmap "
              "-dgem_pool -dgem_quota -dgem_race -dgem_vma")
 POOL = ["--append", "memmap=16M$0x8000000"]
