@@ -15,6 +15,9 @@
 	"the importer (vivid with its dma-contig allocator) wants one DMA segment; the buffer "	\
 	"is in pieces"
 
+#define WINDOW	"a device's window is not exported: others may not reach it, and expect memory"
+#define LENT	"memory of the caller's own is not exported: it was lent to dgem alone"
+
 #define VERSION(major, minor)	((major) * 1000 + (minor))
 
 /* bochs' buffers lay in video memory. */
@@ -31,7 +34,7 @@
 	"debugging complains"
 
 static const char * const long_segments[] = {
-	"heap-system", "heap-cma", "udmabuf-huge", "vivid-contiguous",
+	"heap-system", "heap-cma", "vivid-contiguous",
 };
 
 static const struct {
@@ -41,6 +44,8 @@ static const struct {
 	/* kernels before this one only, or 0 */
 	int before;
 } refusals[] = {
+	{ "dgem-io", "*", { .error = EOPNOTSUPP, .why = WINDOW } },
+	{ "dgem-user", "*", { .error = EOPNOTSUPP, .why = LENT } },
 	{ "bochs-drm", "bochs-drm", { 0 }, VRAM },
 	{ "bochs-drm", "capture-vmalloc", { 0 }, VRAM },
 	{ "bochs-drm", "output-vmalloc", { 0 }, VRAM },
@@ -53,10 +58,14 @@ static const struct {
 	{ "heap-system", "output-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
 	{ "dgem-pages", "capture-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
 	{ "dgem-pages", "output-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
+	{ "dgem-lazy", "capture-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
+	{ "dgem-lazy", "output-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
 	{ "dgem-vmalloc", "capture-contiguous", { .error = EFAULT, .why = PIECES } },
 	{ "dgem-vmalloc", "output-contiguous", { .error = EFAULT, .why = PIECES } },
 	{ "udmabuf", "capture-contiguous", { .error = EFAULT, .why = PIECES } },
 	{ "udmabuf", "output-contiguous", { .error = EFAULT, .why = PIECES } },
+	{ "udmabuf-huge", "capture-contiguous", { .error = EFAULT, .why = PIECES } },
+	{ "udmabuf-huge", "output-contiguous", { .error = EFAULT, .why = PIECES } },
 	{ "vgem", "capture-contiguous", { .error = EFAULT, .why = PIECES } },
 	{ "vgem", "output-contiguous", { .error = EFAULT, .why = PIECES } },
 	{ "vkms", "capture-contiguous", { .error = EFAULT, .why = PIECES } },

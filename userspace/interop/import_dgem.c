@@ -39,12 +39,12 @@ bool dgem_present(const struct importer *importer)
 	return device(importer->variant);
 }
 
-const char *dgem_engine(void)
+const char *dgem_engine(const struct importer *importer)
 {
 	struct dgem_engine_info info = { 0 };
 
-	if (!device(0) || dgem_device_get_engine(device(0), &info, sizeof(info)))
-		return "none";
+	if (dgem_device_get_engine(device(importer->variant), &info, sizeof(info)))
+		return "unknown";
 	return info.type == DGEM_ENGINE_DMA ? "dmaengine" : "cpu";
 }
 

@@ -76,6 +76,7 @@ struct exporter {
 	int (*alloc)(const struct exporter *exporter, struct buffer *buffer);
 	uint32_t variant;
 	uint32_t sub_variant;
+	uint32_t flags;
 };
 
 bool dgem_kind_present(const struct exporter *exporter);
@@ -140,8 +141,8 @@ int capture_use(const struct importer *importer, const struct exporter *exporter
 int output_use(const struct importer *importer, const struct exporter *exporter,
 	       const struct buffer *buffer, uint32_t seed, struct cell *cell);
 
-/* The name of the importing dgem's engine: "cpu" or "dmaengine". */
-const char *dgem_engine(void);
+/* The name of an importing dgem's engine: "cpu" or "dmaengine". */
+const char *dgem_engine(const struct importer *importer);
 
 /*
  * Refusals that are right.

@@ -26,8 +26,12 @@ static const struct exporter exporters[] = {
 	  DRM_DGEM_CACHE_WC },
 	{ "dgem-noncontiguous", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_NONCONTIGUOUS },
 	{ "dgem-pages", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_PAGES },
+	{ "dgem-lazy", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_PAGES,
+	  .flags = DRM_DGEM_CREATE_LAZY },
 	{ "dgem-vmalloc", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_VMALLOC },
 	{ "dgem-reserved", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_RESERVED },
+	{ "dgem-io", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_IO },
+	{ "dgem-user", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_USER },
 	{ "heap-system", heap_present, heap_alloc, HEAP_SYSTEM },
 	{ "heap-cma", heap_present, heap_alloc, HEAP_CMA },
 	{ "udmabuf", udmabuf_present, udmabuf_alloc, UDMABUF_PLAIN },
@@ -88,11 +92,13 @@ static void look_around(struct matrix *matrix, const char *rows, const char *col
 }
 
 static int try_cell(const struct exporter *exporter, const struct importer *importer,
-		    uint32_t seed, struct cell *cell)
+		    uint32_t seed, const struct refusal *refusal, struct cell *cell)
 {
 	struct buffer buffer;
 	int ret = exporter->alloc(exporter, &buffer);
 
+	if (ret && ret == -refusal->error)
+		return ret;
 	if (ret)
 		return wrong(cell, "no buffer: %s", strerror(-ret));
 	ret = buffer_fill(&buffer, seed);
@@ -126,7 +132,7 @@ static void do_cell(struct matrix *matrix, const struct exporter *exporter,
 		tell(matrix, row, column, true, " # SKIP not to be tried here");
 		return;
 	}
-	ret = try_cell(exporter, importer, 16 * matrix->done + 1, &cell);
+	ret = try_cell(exporter, importer, 16 * matrix->done + 1, &refusal, &cell);
 	if (*cell.wrong)
 		printf("# cell %s|%s|wrong||%s\n", row, column, cell.wrong);
 	else if (ret && ret == -refusal.error)
@@ -149,7 +155,10 @@ static int run(const char *rows, const char *columns)
 
 	look_around(&matrix, rows, columns);
 	printf("TAP version 13\n1..%zu\n", matrix.row_count * matrix.column_count);
-	printf("# engine %s\n", dgem_engine());
+	for (size_t i = 0; i < matrix.column_count; i++)
+		if (matrix.columns[i]->present == dgem_present)
+			printf("# engine %s %s\n", matrix.columns[i]->name,
+			       dgem_engine(matrix.columns[i]));
 	for (size_t i = 0; i < matrix.row_count; i++)
 		for (size_t j = 0; j < matrix.column_count; j++)
 			do_cell(&matrix, matrix.rows[i], matrix.columns[j]);
