@@ -9,29 +9,47 @@ from vmlib import png
 from . import boots, results
 from .results import FAIL, PASS, Result
 
-# With edu, only what dgem itself does with a buffer is new. Where DMA-API debugging complains of a
-# driver that is not ours, the cell is tried without it.
-DISPLAYS = {"newest": ["--display", "VGA"],
-            "6.12": ["--display", "cirrus-vga", "--qemu=-device", "--qemu=secondary-vga"]}
-UNCHECKED = ("interop -e heap-system,heap-cma,udmabuf-huge,vivid-contiguous "
-             "-i capture-contiguous,output-contiguous")
+# On 6.12 bochs imports nothing: there is a second display, which does.
+DISPLAYS = {"newest": ("bochs-drm", ["--display", "VGA"]),
+            "6.12": ("cirrus", ["--display", "cirrus-vga", "--qemu=-device",
+                                "--qemu=secondary-vga"])}
 # On a slow machine vivid asks for a negative time to sleep.
 VIVID = ["--allow-warning", "vivid_thread_vid_"]
+OWN = ("dgem-contiguous,dgem-coherent,dgem-wc,dgem-noncontiguous,dgem-pages,dgem-lazy,"
+       "dgem-vmalloc,dgem-reserved,dgem-user")
+OTHERS = "heap-system,heap-cma,udmabuf,udmabuf-huge,vgem,vkms,bochs-drm,cirrus"
+VIDEO = "vivid-vmalloc,vivid-contiguous"
+# Where DMA-API debugging complains of a driver that is not ours, the cell is tried without it.
+UNCHECKED = ("interop -e heap-system,heap-cma,vivid-contiguous "
+             "-i capture-contiguous,output-contiguous")
 
 
 def machines(kernel):
-    """The boots on a kernel."""
-    display = DISPLAYS[kernel] + VIVID
+    """The boots on a kernel: parts of the matrix, so that none takes long, and what else is said of
+    sharing. With edu, only what dgem itself does with a buffer is new."""
+    screen, display = DISPLAYS[kernel]
+    display = display + VIVID
+    cpu = ["--smp", "2", "--load", "", *boots.POOL, *display]
     edu = boots.ICOUNT + ["--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32", *display]
+    load = f"{boots.LOAD} engine=cpu"
     return (
-        boots.Boot("cpu", ["--smp", "2", "--load", "", *display],
-                   ["load engine=cpu", "interop", "video", "unload"], 1800),
-        boots.Boot("edu", edu, ["load", "interop -i dgem,dgem-other", "unload"], 1800),
-        boots.Boot("unchecked", ["--smp", "2", "--load", "", "--append", "dma_debug=off", *display],
-                   ["load engine=cpu", UNCHECKED, "unload"], 600),
-        boots.Boot("churn", ["--smp", "2", "--load", "", "--env", "DGEM_ROUNDS=250"],
-                   ["load engine=cpu", "igt dgem_share", "unload"], 3600),
-        boots.Boot("video", edu, ["load", "video", "unload"], 1800),
+        boots.Boot("own", cpu, [load, f"interop -e {OWN}", "unload"], 1800),
+        boots.Boot("others", cpu, [load, f"interop -e {OTHERS},{VIDEO}", "unload"], 1800),
+        boots.Boot("edu", edu + ["--edu", "2"],
+                   [boots.LOAD, "interop -i dgem,dgem-other", "unload"], 1800),
+        boots.Boot("unchecked", [*cpu, "--append", "dma_debug=off"], [load, UNCHECKED, "unload"],
+                   600),
+        boots.Boot("churn", ["--smp", "2", "--load", "", *boots.POOL,
+                             "--env", "DGEM_ROUNDS=250"],
+                   [load, "igt dgem_share", "unload"], 3600),
+        boots.Boot("bounce", boots.ICOUNT + ["--edu", "2", "--edu-mask", "0xffffffff",
+                                             "--append", "edu_dma.dma_bits=32",
+                                             "--append", "swiotlb=force"],
+                   ["load", "igt dgem_bounce dgem_sync", "unload"], 1200),
+        # An instance without a device has no windows: the other one imports what this one has.
+        boots.Boot("video", edu, [boots.LOAD, "interop -e dgem-io -d other", "video", "unload"],
+                   1800),
+        boots.Boot("clients", cpu, [load, f"clients {screen}", "video", "unload"], 1200),
     )
 
 
@@ -46,17 +64,18 @@ class Run(boots.Run):
     """A machine, and the cells that it filled."""
 
     def cells(self):
-        """Cells by exporter and importer; dgem's name as an importer has its engine."""
+        """The kernel's release, and cells by exporter and importer; dgem's name as an importer has
+        its engine."""
         text = self._file("interop.tap")
-        found = re.search(r"^# engine (\S+)", text, re.M)
-        engine = {"dmaengine": "edu"}.get(found.group(1), found.group(1)) if found else "none"
+        kernel = re.search(r"^# kernel (\S+)", text, re.M)
+        engines = dict(re.findall(r"^# engine (\S+) (\S+)", text, re.M))
         cells = {}
         for line in re.findall(r"^# cell (.*)", text, re.M):
             exporter, importer, state, error, words = line.split("|", 4)
-            if importer == "dgem":
-                importer = f"dgem, {engine}"
+            if importer in engines:
+                importer += ", " + engines[importer].replace("dmaengine", "edu")
             cells[exporter, importer] = Cell(state, error, words)
-        return cells
+        return kernel.group(1) if kernel else "", cells
 
     def _tap(self, step):
         status = self._file(f"{step}.status").strip()
@@ -67,20 +86,32 @@ class Run(boots.Run):
         return verdicts
 
     def _interop(self):
-        return self._tap("interop") + self._screenshots()
+        return self._tap("interop") + self._screenshots("interop")
 
     def _video(self):
         return self._tap("video")
 
-    def _screenshots(self):
-        """What the display showed has the checksum that the guest has told."""
+    def _clients(self):
+        return self._tap("clients") + self._screenshots("clients")
+
+    def _crc(self, name):
+        try:
+            return png.crc(f"{self.out}/{name}.png")
+        except (OSError, png.PngError) as error:
+            return str(error)
+
+    def _screenshots(self, step):
+        """What the display showed has the checksum that the guest has told; or it is the same, or
+        something else, as what it showed some other time."""
         verdicts = []
-        told = re.findall(r"^# screenshot (\S+) (\w+)", self._file("interop.tap"), re.M)
-        for name, wanted in told:
-            try:
-                found = png.crc(f"{self.out}/{name}.png")
-            except (OSError, png.PngError) as error:
-                found = str(error)
+        text = self._file(f"{step}.tap")
+        for name, wanted in re.findall(r"^# screenshot (\S+) (\w+)", text, re.M):
+            found = self._crc(name)
             verdicts.append(Result(f"screenshot {name}", PASS if found == wanted else FAIL,
                                    f"{found}, not {wanted}"))
+        for word, one, two in re.findall(r"^# (same|other) (\S+) (\S+)", text, re.M):
+            found = self._crc(one), self._crc(two)
+            right = re.fullmatch(r"\w{8}", found[0]) and (found[0] == found[1]) == (word == "same")
+            verdicts.append(Result(f"screenshot {one}, {word} as {two}", PASS if right else FAIL,
+                                   f"{found[0]}, {found[1]}"))
         return verdicts

@@ -9,13 +9,14 @@ END = ".. end of what tools/check-interop writes"
 
 
 class Matrix:
-    """The cells of all machines with one kernel."""
+    """The cells of all machines with one kernel, which its release names."""
 
-    def __init__(self, kernel):
-        self.kernel, self.cells, self.rows, self.columns, self.notes = kernel, {}, [], [], []
+    def __init__(self):
+        self.kernel, self.cells, self.rows, self.columns, self.notes = "", {}, [], [], []
 
-    def add(self, cells):
+    def add(self, kernel, cells):
         """Take a machine's cells; one that was tried counts more than one that was not."""
+        self.kernel = kernel or self.kernel
         for key, cell in cells.items():
             if key not in self.cells or self.cells[key].state == "untried":
                 self.cells[key] = cell

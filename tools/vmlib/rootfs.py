@@ -16,8 +16,7 @@ PACKAGES = (
     "igt-gpu-tools", "igt-gpu-tools-tests", "libdrm-tests", "v4l-utils",
     "gstreamer1.0-tools", "libgstreamer-plugins-base1.0-0", "libgudev-1.0-0",
 )
-# Files of packages that would bring hundreds of others along: GStreamer's camera and its display,
-# and the elements that put frames through and write them to files.
+# Files of packages that would bring hundreds of others along: GStreamer's camera and display.
 PARTS = {
     "gstreamer1.0-plugins-good": ("*/libgstvideo4linux2.so",),
     "gstreamer1.0-plugins-bad": ("*/libgstkms.so",),

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "dgem_drm.h"
@@ -152,9 +153,12 @@ static void do_cell(struct matrix *matrix, const struct exporter *exporter,
 static int run(const char *rows, const char *columns)
 {
 	struct matrix matrix = { 0 };
+	struct utsname name;
 
 	look_around(&matrix, rows, columns);
 	printf("TAP version 13\n1..%zu\n", matrix.row_count * matrix.column_count);
+	uname(&name);
+	printf("# kernel %s\n", name.release);
 	for (size_t i = 0; i < matrix.column_count; i++)
 		if (matrix.columns[i]->present == dgem_present)
 			printf("# engine %s %s\n", matrix.columns[i]->name,
