@@ -21,6 +21,7 @@
 #include "dgem_quota.h"
 #include "dgem_range.h"
 #include "dgem_sparse.h"
+#include "dgem_trace.h"
 
 /**
  * DOC: objects
@@ -171,6 +172,7 @@ int dgem_gem_publish(struct dgem_object *obj)
 	mutex_unlock(&ddev->objects_lock);
 
 	atomic64_inc(&ddev->stats.objects);
+	trace_dgem_object_create(obj);
 	return 0;
 }
 
@@ -312,6 +314,7 @@ void dgem_gem_free(struct drm_gem_object *gem)
 	struct dgem_device *ddev = to_dgem_device(gem->dev);
 	struct dgem_object *obj = to_dgem_object(gem);
 
+	trace_dgem_object_free(obj);
 	mutex_lock(&ddev->objects_lock);
 	list_del(&obj->node);
 	dgem_gem_unmap_engine(obj);

@@ -12,6 +12,7 @@
 #include "dgem_gem.h"
 #include "dgem_mapping.h"
 #include "dgem_mem.h"
+#include "dgem_trace.h"
 
 /**
  * DOC: DMA mappings
@@ -73,6 +74,7 @@ struct dgem_mapping *dgem_mapping_create_range(struct dgem_object *obj, struct d
 	mutex_lock(&obj->maps_lock);
 	list_add(&map->node, &obj->maps);
 	mutex_unlock(&obj->maps_lock);
+	trace_dgem_object_map(obj, map);
 	return map;
 
 err_table:

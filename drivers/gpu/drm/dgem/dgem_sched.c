@@ -17,6 +17,7 @@
 #include "dgem_gem.h"
 #include "dgem_job.h"
 #include "dgem_log.h"
+#include "dgem_trace.h"
 
 /**
  * DOC: scheduling
@@ -74,6 +75,7 @@ static void dgem_job_complete(struct dgem_engine_job *work, int error)
 	if (error)
 		dma_fence_set_error(fence, error);
 	dgem_log_end(job->log, job->number, error);
+	trace_dgem_job_done(job, error);
 	/* the job may be freed at any time from here on */
 	dma_fence_signal(fence);
 	dma_fence_put(fence);
@@ -160,7 +162,6 @@ static struct dma_fence *dgem_sched_run(struct drm_sched_job *sched_job)
 	struct dgem_job *job = to_dgem_job(sched_job);
 	struct dgem_engine *engine = job->ddev->engine;
 	struct dma_fence *fence = &job->fence->base;
-
 	int error = sched_job->s_fence->finished.error;
 
 	if (error) {
@@ -173,6 +174,7 @@ static struct dma_fence *dgem_sched_run(struct drm_sched_job *sched_job)
 	job->running = true;
 	dma_fence_get(fence);
 	dgem_log_run(job->log, job->number, &job->work.done);
+	trace_dgem_job_run(job);
 	engine->ops->run(engine, &job->work);
 	return fence;
 }
@@ -197,9 +199,13 @@ static enum drm_gpu_sched_stat dgem_sched_timedout(struct drm_sched_job *sched_j
 static void dgem_sched_free(struct drm_sched_job *sched_job)
 {
 	struct dgem_job *job = to_dgem_job(sched_job);
+	int error = sched_job->s_fence->finished.error;
 
-	if (sched_job->s_fence->finished.error)
+	if (error)
 		atomic64_inc(&job->ddev->stats.jobs_failed);
+	/* the queue was torn down, or what the job waited for has failed */
+	if (!job->running)
+		trace_dgem_job_done(job, error);
 	dgem_sched_forget(sched_job);
 	drm_sched_job_cleanup(sched_job);
 	INIT_WORK(&job->reap, dgem_job_reap);

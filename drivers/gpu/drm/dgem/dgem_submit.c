@@ -21,6 +21,7 @@
 #include "dgem_op.h"
 #include "dgem_submit.h"
 #include "dgem_submit_sync.h"
+#include "dgem_trace.h"
 
 /**
  * DOC: submitting jobs
@@ -238,6 +239,7 @@ static void dgem_submit_queue(struct dgem_submit_state *state)
 	dgem_submit_add_fence(state, fence, true);
 	dgem_outs_signal(&state->outs, fence);
 	atomic64_inc(&state->ddev->stats.jobs);
+	trace_dgem_job_queue(job);
 	drm_sched_entity_push_job(&job->base);
 	mutex_unlock(&dfile->submit_lock);
 	dma_fence_put(fence);
