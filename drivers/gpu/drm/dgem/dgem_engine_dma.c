@@ -274,7 +274,7 @@ struct dgem_engine *dgem_engine_dma_create(struct dgem_device *ddev, const char 
 	if (!dma->wq)
 		goto err_name;
 
-	dma->fill = dgem_fill_new(dmaengine_get_dma_device(chan), DGEM_DMA_SLOTS);
+	dma->fill = dgem_fill_new(dmaengine_get_dma_device(chan), DGEM_DMA_BLOCKS);
 	if (!dma->fill) {
 		ret = -ENODEV;
 		goto err_wq;

@@ -24,12 +24,13 @@
  * A job is cut into pieces that are continuous on both sides, and a bounded number of them is with
  * the channel at a time. The feeder prepares more when half of them have come back, from a
  * workqueue, since preparing is not allowed in all the contexts that a channel calls back from. A
- * channel that has no descriptor left is asked again when one came back.
+ * channel that has no descriptor left is asked again when half of those came back that it had.
  *
  * Some channels call back from within dma_async_issue_pending(), so no lock that the callback takes
- * is held there. The job is over when all pieces have been handed out and all have come back; an
- * error ends it when the channel has been terminated. Bytes count up to the piece that failed, and
- * of that one as many as the channel owns to have written.
+ * is held there, and the feeder, which need not be called then, looks at what came back. The job is
+ * over when all pieces have been handed out and all have come back; an error ends it when the
+ * channel has been terminated. Bytes count up to the piece that failed, and of that one as many as
+ * the channel owns to have written.
  *
  * Lock order: feed_lock, then lock. Neither is held over an allocation that may wait.
  */
@@ -146,7 +147,8 @@ static void dgem_feed_callback(void *param, const struct dmaengine_result *resul
 	dma->head = (dma->head + 1) % DGEM_DMA_SLOTS;
 	dma->in_flight--;
 	job = dgem_feed_take(dma);
-	feed = dma->error || (!dma->fed && dma->in_flight <= DGEM_DMA_SLOTS / 2);
+	feed = !dma->feeding && (dma->error || (!dma->fed && dma->in_flight <= dma->low));
+	dma->feeding |= feed;
 	spin_unlock_irqrestore(&dma->lock, flags);
 
 	if (job)
@@ -155,57 +157,44 @@ static void dgem_feed_callback(void *param, const struct dmaengine_result *resul
 		mod_delayed_work(dma->wq, &dma->feed, 0);
 }
 
-/* where the piece in the cursor reads, which takes the next slot */
-static dma_addr_t dgem_feed_source(struct dgem_engine_dma *dma, const struct dgem_engine_op *op,
-				   u32 slot)
+/* where the piece in the cursor reads */
+static dma_addr_t dgem_feed_source(struct dgem_engine_dma *dma, const struct dgem_engine_op *op)
 {
 	u64 phase;
 
 	if (!op->pattern_size)
 		return dma->piece.src;
 	phase = dgem_pieces_column(&dma->pieces) - dma->piece.len;
-	return dgem_fill_block(dma->fill, slot, op->pattern) + phase % sizeof(op->pattern);
+	return dgem_fill_block(dma->fill, dma->block, op->pattern) + phase % sizeof(op->pattern);
 }
 
-/* hand the piece in the cursor to the channel; false if it has no room */
-static bool dgem_feed_issue(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
+/* submit the piece in the cursor: 0, -EAGAIN if the channel has no descriptor, or -EIO */
+static int dgem_feed_submit(struct dgem_engine_dma *dma, const struct dgem_engine_op *op)
 {
-	unsigned long prep = DMA_PREP_INTERRUPT | DMA_CTRL_ACK, flags;
+	unsigned long prep = DMA_PREP_INTERRUPT | DMA_CTRL_ACK;
+	struct dgem_dma_slot *slot = &dma->slots[dma->bank][dma->tail];
 	struct dma_async_tx_descriptor *tx;
-	struct dgem_dma_slot *slot;
-	u32 next;
-
-	/* pieces that come back move the head, and leave the end of the ring where it is */
-	spin_lock_irqsave(&dma->lock, flags);
-	next = (dma->head + dma->in_flight) % DGEM_DMA_SLOTS;
-	spin_unlock_irqrestore(&dma->lock, flags);
 
 	/* later operations may read what this one wrote */
 	if (dgem_pieces_done(&dma->pieces))
 		prep |= DMA_PREP_FENCE;
-	tx = dmaengine_prep_dma_memcpy(dma->chan, dma->piece.dst,
-				       dgem_feed_source(dma, &job->ops[dma->op], next),
+	tx = dmaengine_prep_dma_memcpy(dma->chan, dma->piece.dst, dgem_feed_source(dma, op),
 				       dma->piece.len, prep);
 	if (!tx)
-		return false;
+		return -EAGAIN;
 
-	slot = &dma->slots[dma->bank][next];
 	slot->len = dma->piece.len;
-	spin_lock_irqsave(&dma->lock, flags);
-	dma->in_flight++;
-	spin_unlock_irqrestore(&dma->lock, flags);
-	dma->piece.len = 0;
-
 	tx->callback_result = dgem_feed_callback;
 	tx->callback_param = slot;
 	slot->cookie = dmaengine_submit(tx);
-	if (dma_submit_error(slot->cookie)) {
-		spin_lock_irqsave(&dma->lock, flags);
-		dma->in_flight--;
-		dma->error = -EIO;
-		spin_unlock_irqrestore(&dma->lock, flags);
-	}
-	return true;
+	if (dma_submit_error(slot->cookie))
+		return -EIO;
+
+	dma->piece.len = 0;
+	dma->tail = (dma->tail + 1) % DGEM_DMA_SLOTS;
+	if (op->pattern_size)
+		dma->block = (dma->block + 1) % DGEM_DMA_BLOCKS;
+	return 0;
 }
 
 /**
@@ -280,11 +269,71 @@ void dgem_feed_abort(struct dgem_engine_dma *dma, int error)
 		dgem_feed_complete(dma, job, error);
 }
 
+/* what is to be fed now; NULL if there is nothing to do, until something comes back, or an error */
+static struct dgem_engine_job *dgem_feed_job(struct dgem_engine_dma *dma, bool called, int *error)
+{
+	struct dgem_engine_job *job = NULL;
+	unsigned long flags;
+
+	spin_lock_irqsave(&dma->lock, flags);
+	*error = dma->job ? dma->error : 0;
+	if (dma->job && !dma->error && !dma->fed && (called || dma->in_flight <= dma->low))
+		job = dma->job;
+	dma->feeding = job || *error;
+	spin_unlock_irqrestore(&dma->lock, flags);
+	return job;
+}
+
+/*
+ * Hand out as many pieces as there is room for. What was submitted comes back only when it has been
+ * issued, so it is counted as a whole, just before that. Returns -EAGAIN if there is no descriptor,
+ * and nothing left that could come back and free one.
+ */
+static int dgem_feed_batch(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
+{
+	u32 before = READ_ONCE(dma->in_flight), count = 0;
+	struct dgem_engine_job *over;
+	unsigned long flags;
+	bool fed = false;
+	int error = 0;
+
+	while (before + count < DGEM_DMA_SLOTS && !error) {
+		const struct dgem_engine_op *op;
+
+		if (!dgem_feed_next(dma, job, &error)) {
+			fed = !error;
+			break;
+		}
+		op = &job->ops[dma->op];
+		/* else it could be a block that some piece still reads */
+		if (op->pattern_size && before + count >= DGEM_DMA_BLOCKS)
+			break;
+		error = dgem_feed_submit(dma, op);
+		if (!error)
+			count++;
+	}
+
+	spin_lock_irqsave(&dma->lock, flags);
+	dma->in_flight += count;
+	dma->low = dma->in_flight / 2;
+	dma->fed = fed;
+	over = dgem_feed_take(dma);
+	if (error == -EAGAIN && dma->in_flight)
+		error = 0;
+	spin_unlock_irqrestore(&dma->lock, flags);
+
+	/* a job that is fed may be gone from here on */
+	if (over)
+		dgem_feed_complete(dma, over, 0);
+	else if (count)
+		dma_async_issue_pending(dma->chan);
+	return error;
+}
+
 static void dgem_feed_more(struct dgem_engine_dma *dma)
 {
-	struct dgem_engine_job *job, *over = NULL;
-	bool room = true, more;
-	unsigned long flags;
+	struct dgem_engine_job *job;
+	bool called = true;
 	int error;
 
 	lockdep_assert_held(&dma->feed_lock);
@@ -292,49 +341,18 @@ static void dgem_feed_more(struct dgem_engine_dma *dma)
 	if (READ_ONCE(dma->base.ddev->asleep))
 		return;
 
-	spin_lock_irqsave(&dma->lock, flags);
-	job = dma->job;
-	error = dma->error;
-	more = !dma->fed;
-	spin_unlock_irqrestore(&dma->lock, flags);
-
 	/* a job that is not fed stays: only the feeder makes it complete */
-	while (job && !error && more) {
-		if (READ_ONCE(dma->in_flight) >= DGEM_DMA_SLOTS)
+	while ((job = dgem_feed_job(dma, called, &error))) {
+		error = dgem_feed_batch(dma, job);
+		if (error)
 			break;
-		more = dgem_feed_next(dma, job, &error);
-		if (!more)
-			break;
-		room = dgem_feed_issue(dma, job);
-		if (!room)
-			break;
-		error = READ_ONCE(dma->error);
+		called = false;
 	}
-	if (!job)
-		return;
-
-	if (!error && !more) {
-		spin_lock_irqsave(&dma->lock, flags);
-		if (!dma->fed) {
-			dma->fed = true;
-			over = dgem_feed_take(dma);
-		}
-		spin_unlock_irqrestore(&dma->lock, flags);
-	}
-	if (over) {
-		dgem_feed_complete(dma, over, 0);
-		return;
-	}
-
-	dma_async_issue_pending(dma->chan);
-
-	if (!error)
-		error = READ_ONCE(dma->error);
-	if (error)
-		dgem_feed_abort(dma, error);
-	else if (!room && !READ_ONCE(dma->in_flight))
-		/* nothing will come back to wake us: somebody else has the descriptors */
+	if (error == -EAGAIN)
+		/* somebody else has the descriptors, and will not tell us */
 		queue_delayed_work(dma->wq, &dma->feed, 1);
+	else if (error)
+		dgem_feed_abort(dma, error);
 }
 
 static void dgem_feed_work(struct work_struct *work)
@@ -363,11 +381,14 @@ void dgem_feed_start(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
 	dma->job = job;
 	dma->head = 0;
 	dma->in_flight = 0;
+	dma->low = 0;
 	dma->fed = false;
+	dma->feeding = true;
 	dma->error = 0;
 	spin_unlock_irq(&dma->lock);
 
 	dma->op = 0;
+	dma->tail = 0;
 	dma->piece.len = 0;
 	dgem_feed_open_op(dma, job);
 	dgem_feed_more(dma);

@@ -16,8 +16,10 @@
 struct dgem_engine_dma;
 struct dgem_fill;
 
-/* pieces with the channel at a time: half of the smallest ring known, 32 of a ZynqMP channel */
-#define DGEM_DMA_SLOTS	16
+/* pieces with the channel at a time; one that has fewer descriptors says so */
+#define DGEM_DMA_SLOTS	128
+/* pieces of fills among them, each with a block of its own to copy */
+#define DGEM_DMA_BLOCKS	16
 
 /**
  * struct dgem_dma_slot - a piece that is with the channel
@@ -53,8 +55,12 @@ struct dgem_engine_dma {
 	struct dgem_pieces pieces;
 	/** @piece: cursor: a piece to hand out next, if its length is not zero */
 	struct dgem_piece piece;
-	/** @fill: blocks to copy for fills, one for each slot */
+	/** @tail: cursor: the slot that it takes */
+	u32 tail;
+	/** @fill: blocks to copy for fills */
 	struct dgem_fill *fill;
+	/** @block: the block that the next piece of a fill takes */
+	u32 block;
 
 	/** @lock: protects what follows */
 	spinlock_t lock;
@@ -71,8 +77,12 @@ struct dgem_engine_dma {
 	u32 head;
 	/** @in_flight: pieces with the channel */
 	u32 in_flight;
+	/** @low: the feeder is called when so few of them are left */
+	u32 low;
 	/** @fed: all pieces have been handed out */
 	bool fed;
+	/** @feeding: the feeder is at work, or called: it will look at what comes back */
+	bool feeding;
 	/** @error: what went wrong, or 0 */
 	int error;
 };

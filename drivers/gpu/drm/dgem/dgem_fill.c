@@ -19,8 +19,8 @@
  * only: a second way for some patterns on some channels is not worth having. The device writes
  * each byte of the destination in any case.
  *
- * There are as many blocks as pieces can be with the channel at a time, so that preparing a piece
- * finds a block that nobody reads, and needs no memory. A block is written anew only if it holds
+ * There are as many blocks as pieces of fills can be with the channel at a time, so that preparing
+ * one finds a block that nobody reads, and needs no memory. A block is written anew only if it holds
  * another pattern.
  */
 

@@ -242,6 +242,15 @@ int dgem_walk_seek(struct dgem_walk *w, u64 offset)
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_walk_seek);
 
+/* rows are mostly of one run */
+static int dgem_walk_forward(struct dgem_walk *w, u64 bytes)
+{
+	if (bytes >= w->run)
+		return dgem_walk_seek(w, w->pos + bytes);
+	dgem_walk_skip(w, bytes);
+	return 0;
+}
+
 /**
  * dgem_walk_peek - tell what is under a cursor
  * @w: the cursor
@@ -350,8 +359,8 @@ bool dgem_pieces_next(struct dgem_pieces *p, struct dgem_piece *piece)
 	u64 len;
 
 	if (!p->left) {
-		if (!p->rows || dgem_walk_seek(&p->src, p->src.pos + p->src_skip) ||
-		    dgem_walk_seek(&p->dst, p->dst.pos + p->dst_skip))
+		if (!p->rows || dgem_walk_forward(&p->src, p->src_skip) ||
+		    dgem_walk_forward(&p->dst, p->dst_skip))
 			return false;
 		p->left = p->width;
 		p->rows--;
