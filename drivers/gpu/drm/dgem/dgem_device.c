@@ -82,7 +82,8 @@ static u64 dgem_device_reach(const struct dgem_engine *engine)
  */
 static int dgem_device_set_mask(struct dgem_device *ddev, const struct dgem_engine *engine)
 {
-	u64 mask = dgem_device_reach(engine);
+	u64 reach = dgem_device_reach(engine), mask = reach;
+	int ret;
 
 	if (ddev->config.dma_bits) {
 		bool bounced = dma_max_mapping_size(engine->dev) != SIZE_MAX;
@@ -90,7 +91,9 @@ static int dgem_device_set_mask(struct dgem_device *ddev, const struct dgem_engi
 
 		mask = bounced ? wanted : min(mask, wanted);
 	}
-	return dma_set_mask_and_coherent(ddev->drm.dev, mask);
+	ret = dma_set_mask(ddev->drm.dev, mask);
+	/* what CPU and engine see alike has no bounce buffer between them */
+	return ret ?: dma_set_coherent_mask(ddev->drm.dev, min(mask, reach));
 }
 
 /* an engine, and memory within its reach */
