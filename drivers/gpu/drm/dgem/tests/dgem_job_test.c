@@ -33,40 +33,42 @@ static const struct drm_dgem_op fill_2d = {
 	.dst_pitch = 40, .pattern = 0xa1b2c3d4, .pattern_size = 4,
 };
 
-static void expect_rect(struct kunit *test, const struct dgem_rect *rect, u64 offset, u64 width,
-			u64 pitch, u32 height)
+/* what has to come out of the good ones */
+static const struct {
+	const struct drm_dgem_op *in;
+	struct dgem_rect src_rect;
+	struct dgem_rect dst_rect;
+	u64 pattern;
+	u32 pattern_size;
+} good_ops[] = {
+	{ &copy, { 3, 7, 7, 1 }, { 5, 7, 7, 1 } },
+	{ &copy_2d, { 3, 7, 13, 11 }, { 5, 7, 17, 11 } },
+	{ &fill, { 8, 24, 24, 1 }, { 8, 24, 24, 1 }, 0x1234123412341234, 2 },
+	{ &fill_2d, { 8, 24, 40, 3 }, { 8, 24, 40, 3 }, 0xa1b2c3d4a1b2c3d4, 4 },
+};
+
+static void expect_rect(struct kunit *test, const struct dgem_rect *is,
+			const struct dgem_rect *wanted)
 {
-	KUNIT_EXPECT_EQ(test, rect->offset, offset);
-	KUNIT_EXPECT_EQ(test, rect->width, width);
-	KUNIT_EXPECT_EQ(test, rect->pitch, pitch);
-	KUNIT_EXPECT_EQ(test, rect->height, height);
+	KUNIT_EXPECT_EQ(test, is->offset, wanted->offset);
+	KUNIT_EXPECT_EQ(test, is->width, wanted->width);
+	KUNIT_EXPECT_EQ(test, is->pitch, wanted->pitch);
+	KUNIT_EXPECT_EQ(test, is->height, wanted->height);
 }
 
 static void dgem_op_good_test(struct kunit *test)
 {
-	struct dgem_engine_op op = {};
+	int i;
 
-	KUNIT_ASSERT_EQ(test, dgem_op_parse(&copy, &op), 0);
-	expect_rect(test, &op.src_rect, 3, 7, 7, 1);
-	expect_rect(test, &op.dst_rect, 5, 7, 7, 1);
-	KUNIT_EXPECT_EQ(test, op.pattern_size, 0);
+	for (i = 0; i < ARRAY_SIZE(good_ops); i++) {
+		struct dgem_engine_op op = {};
 
-	KUNIT_ASSERT_EQ(test, dgem_op_parse(&copy_2d, &op), 0);
-	expect_rect(test, &op.src_rect, 3, 7, 13, 11);
-	expect_rect(test, &op.dst_rect, 5, 7, 17, 11);
-	KUNIT_EXPECT_EQ(test, op.pattern_size, 0);
-
-	KUNIT_ASSERT_EQ(test, dgem_op_parse(&fill, &op), 0);
-	expect_rect(test, &op.src_rect, 8, 24, 24, 1);
-	expect_rect(test, &op.dst_rect, 8, 24, 24, 1);
-	KUNIT_EXPECT_EQ(test, op.pattern_size, 2);
-	KUNIT_EXPECT_EQ(test, op.pattern, 0x1234123412341234);
-
-	KUNIT_ASSERT_EQ(test, dgem_op_parse(&fill_2d, &op), 0);
-	expect_rect(test, &op.src_rect, 8, 24, 40, 3);
-	expect_rect(test, &op.dst_rect, 8, 24, 40, 3);
-	KUNIT_EXPECT_EQ(test, op.pattern_size, 4);
-	KUNIT_EXPECT_EQ(test, op.pattern, 0xa1b2c3d4a1b2c3d4);
+		KUNIT_ASSERT_EQ(test, dgem_op_parse(good_ops[i].in, &op), 0);
+		expect_rect(test, &op.src_rect, &good_ops[i].src_rect);
+		expect_rect(test, &op.dst_rect, &good_ops[i].dst_rect);
+		KUNIT_EXPECT_EQ(test, op.pattern_size, good_ops[i].pattern_size);
+		KUNIT_EXPECT_EQ(test, op.pattern, good_ops[i].pattern);
+	}
 }
 
 static void dgem_op_codes_test(struct kunit *test)
