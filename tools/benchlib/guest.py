@@ -40,7 +40,7 @@ GROWTH_SIZES = ["--min", "256", "--max", "1024"]
 RATES = ["--smp", "2", "--timeout", "1800", "--load", "dgem"]
 
 
-def _build(tree):
+def build(tree):
     """The program to run in the guest."""
     say("user space")
     host.require("user")
@@ -63,7 +63,7 @@ def _boot(tree, out, machine, arguments):
 
 def measure(tree, out, largest):
     """Measure everything RUNS times: a list of rows for each, and one of the faults a second."""
-    _build(tree)
+    build(tree)
     runs = []
     for number in range(1, RUNS + 1):
         say(f"run {number} of {RUNS}: dgem and its peers, 4 KiB to {largest} MiB")
