@@ -162,11 +162,11 @@ int dgem_instance_open(const char *name)
 }
 
 /* The instance's directory in debugfs is named after its minor, among others. */
-uint64_t dgem_dma_bytes(int fd, const char *kind, uint64_t *highest)
+void dgem_dma_segments(int fd, const char *kind,
+		       void (*look)(uint64_t start, uint64_t length, void *data), void *data)
 {
 	char path[64], line[256];
 	bool wanted = false;
-	uint64_t sum = 0;
 	struct stat st;
 	FILE *file;
 
@@ -174,7 +174,6 @@ uint64_t dgem_dma_bytes(int fd, const char *kind, uint64_t *highest)
 	snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%u/dgem_objects", minor(st.st_rdev));
 	file = fopen(path, "r");
 	igt_require_f(file, "no debugfs\n");
-	*highest = 0;
 	while (fgets(line, sizeof(line), file)) {
 		uint64_t offset, start, length;
 
@@ -186,12 +185,31 @@ uint64_t dgem_dma_bytes(int fd, const char *kind, uint64_t *highest)
 				      &length) != 3)
 			continue;
 		igt_assert(length);
-		if (start + length - 1 > *highest)
-			*highest = start + length - 1;
-		sum += length;
+		look(start, length, data);
 	}
 	fclose(file);
-	return sum;
+}
+
+struct sum {
+	uint64_t bytes, highest;
+};
+
+static void add_segment(uint64_t start, uint64_t length, void *data)
+{
+	struct sum *sum = data;
+
+	if (start + length - 1 > sum->highest)
+		sum->highest = start + length - 1;
+	sum->bytes += length;
+}
+
+uint64_t dgem_dma_bytes(int fd, const char *kind, uint64_t *highest)
+{
+	struct sum sum = { };
+
+	dgem_dma_segments(fd, kind, add_segment, &sum);
+	*highest = sum.highest;
+	return sum.bytes;
 }
 
 int __dgem_unload(const char *module)

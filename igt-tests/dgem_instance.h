@@ -36,7 +36,11 @@ int __dgem_open_device(const char *device);
 /* sysfs: 0 or a negative errno */
 int __dgem_sysfs_write(const char *dir, const char *file, const char *value);
 
-/* From debugfs: bytes of a kind that are mapped for the engine, and the highest address of them */
+/* From debugfs: what the engine sees of all objects of a kind, segment by segment */
+void dgem_dma_segments(int fd, const char *kind,
+		       void (*look)(uint64_t start, uint64_t length, void *data), void *data);
+
+/* The same in bytes, and the highest address of them */
 uint64_t dgem_dma_bytes(int fd, const char *kind, uint64_t *highest);
 
 /* Try to unload a module without waiting. */

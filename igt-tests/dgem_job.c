@@ -3,14 +3,13 @@
  * Copyright (C) 2026 The dgem authors
  */
 
-#include <fcntl.h>
-#include <glob.h>
 #include <sys/mman.h>
 
 #include "igt.h"
 #include "igt_syncobj.h"
 #include "sw_sync.h"
 
+#include "dgem_provider.h"
 #include "dgem_util.h"
 
 /**
@@ -248,30 +247,6 @@ static void test_bad_flags(int fd)
 	pair_fini(&pair);
 }
 
-/*
- * The provider for QEMU's edu goes wrong on request. Asked for nothing it tells if there is such a
- * provider at all, which has to come first: a test that skips leaves behind what it has made.
- */
-static void provoke(int fd, const char *what, unsigned int number)
-{
-	struct drm_dgem_query_engine engine;
-	char path[64], text[16];
-	glob_t found = { };
-	int file, length;
-
-	dgem_query_engine(fd, &engine);
-	igt_require_f(engine.type == DRM_DGEM_ENGINE_DMA, "no device that could go wrong\n");
-	snprintf(path, sizeof(path), "/sys/kernel/debug/edu_dma/*/%s", what);
-	glob(path, 0, NULL, &found);
-	igt_require_f(found.gl_pathc == 1, "the engine cannot be made to fail\n");
-	file = open(found.gl_pathv[0], O_WRONLY | O_CLOEXEC);
-	igt_assert_fd(file);
-	length = snprintf(text, sizeof(text), "%u", number);
-	igt_assert_eq(write(file, text, length), length);
-	close(file);
-	globfree(&found);
-}
-
 /* What is known to be there is there, and the next jobs are right. */
 static void expect_part(struct pair *pair, uint64_t bytes)
 {
@@ -285,20 +260,19 @@ static void expect_part(struct pair *pair, uint64_t bytes)
 	dgem_check_object(pair->fd, pair->dst, SIZE, 1);
 }
 
-/* A transfer of edu's moves 4,095 bytes at most, and takes a leg in and a leg out. */
 static void fail_at(int fd, const char *what, unsigned int leg)
 {
-	uint64_t bytes = (leg - 1) / 2 * 4095, number;
+	uint64_t bytes = (leg - 1) / 2 * DGEM_EDU_CHUNK, number;
 	struct drm_dgem_query_stats before, now;
 	struct drm_dgem_op op;
 	struct pair pair;
 	int fence;
 
-	provoke(fd, what, 0);
+	dgem_provoke(fd, what, 0);
 	pair_init(&pair, fd);
 	op = dgem_op_copy(pair.src, 0, pair.dst, 0, SIZE);
 	dgem_query_stats(fd, &before);
-	provoke(fd, what, leg);
+	dgem_provoke(fd, what, leg);
 	number = submit(fd, &op, 1, 0, &fence);
 	igt_assert_eq(finish(fence), -EIO);
 	expect_done(fd, number, -EIO, bytes);
@@ -332,12 +306,12 @@ static void test_error_later_op(int fd)
 	uint64_t number;
 	int fence;
 
-	provoke(fd, "fail_leg", 0);
+	dgem_provoke(fd, "fail_leg", 0);
 	pair_init(&pair, fd);
 	for (int i = 0; i < ARRAY_SIZE(ops); i++)
 		ops[i] = dgem_op_copy(pair.src, i * 1024, pair.dst, i * 1024, 1024);
 	/* the operation after more than one ring of them */
-	provoke(fd, "fail_leg", 2 * 20 + 1);
+	dgem_provoke(fd, "fail_leg", 2 * 20 + 1);
 	number = submit(fd, ops, ARRAY_SIZE(ops), 0, &fence);
 	igt_assert_eq(finish(fence), -EIO);
 	expect_done(fd, number, -EIO, 20 * 1024);
@@ -352,7 +326,7 @@ static void test_error_queued(int fd)
 	struct dgem_gate gate;
 	struct pair pair;
 
-	provoke(fd, "fail_leg", 0);
+	dgem_provoke(fd, "fail_leg", 0);
 	pair_init(&pair, fd);
 	dgem_gate_close(&gate, fd);
 	for (int i = 0; i < ARRAY_SIZE(numbers); i++) {
@@ -361,7 +335,7 @@ static void test_error_queued(int fd)
 
 		numbers[i] = submit(fd, &op, 1, i ? 0 : gate.syncobj, &fences[i]);
 	}
-	provoke(fd, "fail_leg", 2 * 2 + 2);
+	dgem_provoke(fd, "fail_leg", 2 * 2 + 2);
 	dgem_gate_open(&gate);
 	for (int i = 0; i < ARRAY_SIZE(numbers); i++) {
 		igt_assert_eq(finish(fences[i]), i == 2 ? -EIO : 1);
@@ -378,11 +352,11 @@ static void test_timeout_bytes(int fd)
 	uint64_t number;
 	int fence;
 
-	provoke(fd, "lose_irq", 0);
+	dgem_provoke(fd, "lose_irq", 0);
 	pair_init(&pair, fd);
-	ops[0] = dgem_op_copy(pair.src, 0, pair.dst, 0, 2 * 4095);
-	ops[1] = dgem_op_copy(pair.src, 2 * 4095, pair.dst, 2 * 4095, 64);
-	provoke(fd, "lose_irq", 1);
+	ops[0] = dgem_op_copy(pair.src, 0, pair.dst, 0, 2 * DGEM_EDU_CHUNK);
+	ops[1] = dgem_op_copy(pair.src, 2 * DGEM_EDU_CHUNK, pair.dst, 2 * DGEM_EDU_CHUNK, 64);
+	dgem_provoke(fd, "lose_irq", 1);
 	number = submit(fd, ops, ARRAY_SIZE(ops), 0, &fence);
 	igt_assert_eq(finish(fence), -ETIMEDOUT);
 	expect_done(fd, number, -ETIMEDOUT, 0);

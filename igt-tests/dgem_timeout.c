@@ -3,14 +3,13 @@
  * Copyright (C) 2026 The dgem authors
  */
 
-#include <fcntl.h>
-#include <glob.h>
 #include <sys/mman.h>
 
 #include "igt.h"
 #include "igt_syncobj.h"
 #include "sw_sync.h"
 
+#include "dgem_provider.h"
 #include "dgem_util.h"
 
 /**
@@ -61,31 +60,13 @@ static void test_long_job(int fd)
 	gem_close(fd, dst);
 }
 
-/* The provider for QEMU's edu swallows one interrupt on request. */
-static void lose_interrupt(int fd)
-{
-	struct drm_dgem_query_engine engine;
-	glob_t found = { };
-	int file;
-
-	dgem_query_engine(fd, &engine);
-	igt_require_f(engine.type == DRM_DGEM_ENGINE_DMA, "no device, no interrupt to lose\n");
-	glob("/sys/kernel/debug/edu_dma/*/lose_irq", 0, NULL, &found);
-	igt_require_f(found.gl_pathc == 1, "the engine cannot be made to stall\n");
-	file = open(found.gl_pathv[0], O_WRONLY | O_CLOEXEC);
-	igt_assert_fd(file);
-	igt_assert_eq(write(file, "1", 1), 1);
-	close(file);
-	globfree(&found);
-}
-
 static void test_lost_interrupt(int fd)
 {
 	struct drm_dgem_query_stats before, now;
 	struct drm_dgem_op op;
 	uint32_t src, dst;
 
-	lose_interrupt(fd);
+	dgem_provoke(fd, "lose_irq", 1);
 	src = dgem_create_filled(fd, &dgem_kinds[0], SIZE, 1);
 	dst = dgem_create_filled(fd, &dgem_kinds[1], SIZE, 2);
 	op = dgem_op_copy(src, 0, dst, 0, 4 * DGEM_PAGE);
