@@ -16,8 +16,16 @@ from .results import FAIL, PASS, SKIP, Result
 
 # edu's slots: the same line, were it not for MSI.
 SLOTS = ["--qemu=-device", "--qemu=edu,addr=0x8", "--qemu=-device", "--qemu=edu,addr=0xc"]
-VIRTUAL = ["--icount", "3", "--smp", "1", "--load", "edu_dma"]
-IGT = "igt -dgem_interop"
+VIRTUAL = ["--icount", "3", "--smp", "1", "--load", "edu_dma", *boots.POOL]
+LOAD = boots.LOAD
+# Foreign memory, and the caller's own, may lie beyond edu's 28 bits.
+NEAR = f"igt -dgem_import -dgem_interop -dgem_user {boots.NOWHERE}"
+
+
+# Beyond the engine's reach there are 1 GiB of memory, and the contiguous sort.
+HIGH = ["--mem", "3G", "--cma", "64M@4G-5G"]
+# What depends on how an engine sees memory.
+DATA = "igt dgem_query dgem_submit dgem_submit_bad dgem_fill dgem_sync dgem_limits"
 
 
 class Row(Boot):
@@ -28,21 +36,34 @@ class Row(Boot):
         self.engine, self.addressing = engine, addressing
 
 
-# Foreign memory may lie beyond edu's 28 bits, so dgem_interop is for where the CPU copies.
 PCS = (
     Row("q35-msi", "edu, MSI", "28 bits, CMA below 256 MiB", VIRTUAL + ["--edu"],
-        ["channels", "irqs", "load", IGT, "stress dgem_life", "unload"], 7200),
+        ["channels", "irqs", LOAD, NEAR, "unload"], 3600),
     Row("q35-intx", "2 x edu, one INTx", "28 bits", VIRTUAL + ["--append", "pci=nomsi"] + SLOTS,
-        ["channels", "irqs", "load", IGT, "unload"], 3600),
+        ["channels", "irqs", LOAD, NEAR, "unload"], 3600),
+    Row("q35-narrow", "edu, MSI", "8 KiB segments, 16 KiB boundary, 8 bytes' alignment",
+        VIRTUAL + ["--edu", "--append", "edu_dma.max_segment=8192", "--append",
+                   "edu_dma.boundary=16384", "--append", "edu_dma.copy_align=8"],
+        ["channels", LOAD, DATA, "unload"], 1800),
+    Row("q35-bounced", "edu, MSI", "32 bits, memory beyond",
+        VIRTUAL + HIGH + ["--edu", "--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32"],
+        ["channels", "load default_instance=N", "wide", DATA, "unload"], 1800),
+    Row("q35-masks", "edu, MSI", "64 bits; 24, 28, 32 and 64 by configfs",
+        VIRTUAL + HIGH + ["--edu", "--edu-mask", "0xffffffffffffffff", "--append",
+                          "edu_dma.dma_bits=64"],
+        ["channels", LOAD, DATA + " dgem_configfs", "unload"], 1800),
     Row("q35-moving", "2 x edu, MSI", "28 bits; interrupts change CPUs",
-        ["--smp", "2", "--edu", "2", "--load", "edu_dma"],
-        ["moving", "load", "igt dgem_submit dgem_life", "unload"], 3600),
+        ["--smp", "2", "--edu", "2", "--load", "edu_dma", *boots.POOL],
+        ["moving", LOAD, "igt dgem_submit dgem_life", "unload"], 3600),
     Row("q35-iommu", "edu, MSI", "intel-iommu", VIRTUAL + ["--edu", "--iommu"],
-        ["channels", "load", IGT, "unload"], 3600),
-    Row("q35-cpu", "cpu", "-", ["--smp", "2", "--load", ""],
-        ["load engine=cpu", "igt", "unload"], 3600),
+        ["channels", LOAD, "igt -dgem_suspend", "unload"], 3600),
+    Row("q35-cpu", "cpu", "-", ["--smp", "2", "--load", "", *boots.POOL],
+        [f"{LOAD} engine=cpu", f"igt -dgem_io {boots.NOWHERE}", "unload"], 3600),
 )
 BOARDS = (
+    Row("q35-sleep", "edu, MSI", "32 bits; goes to sleep",
+        ["-m", "1G", "-smp", "2", "-device", "edu,dma_mask=0xffffffff"],
+        ["dmatest", "load", "igt dgem_suspend", "unload"], 900),
     Row("virt", "edu", "32 bits", ["-m", "1G", "-icount", "shift=3,sleep=off",
                                    "-device", "edu,dma_mask=0xffffffff"],
         ["dmatest", "load", "igt", "unload"], 3600),
@@ -52,7 +73,8 @@ BOARDS = (
     Row("zcu102", "3 x ZDMA", "44 bits, not coherent; device-tree instance",
         ["-m", "1G", "-smp", "2"], ["dmatest", "load", "igt", "unload"], 3600),
 )
-APPEND = {"virt": ["edu_dma.dma_bits=32", "cma=64M"], "virt-smmu": ["cma=64M"], "zcu102": []}
+NEAR_CMA = ["edu_dma.dma_bits=32", "cma=64M"]
+APPEND = {"q35-sleep": NEAR_CMA, "virt": NEAR_CMA, "virt-smmu": ["cma=64M"], "zcu102": []}
 
 
 class Run(boots.Run):
@@ -67,6 +89,9 @@ class Run(boots.Run):
         command = super().command()
         command[command.index("--flavour") + 1] = self.flavour
         return command
+
+    def _wide(self):
+        return self._exit_status("wide")
 
     def _channels(self):
         return results.dmatest(self._file("dmatest.log"), boots.DMATEST_ITERATIONS)
@@ -92,17 +117,18 @@ class Run(boots.Run):
 
 
 class BoardRun(Run):
-    """A 64-bit ARM machine: its console says what came of the steps."""
+    """A machine with a console alone, which says what came of the steps."""
 
     def start(self):
         """Run it to its end, noting what it is doing."""
         os.makedirs(self.out, exist_ok=True)
         self.progress, begin = "boots", time.monotonic()
-        kernel = Kernel("newest", self.flavour, "arm64").ensure()
+        arch = board.MACHINES[self.name].arch
+        kernel = Kernel("newest", self.flavour, arch).ensure()
         machine = board.Board(kernel, TREE, self.name, [step.replace(" ", ":") for step in
                                                         self.boot.steps],
                               self.boot.options, APPEND[self.name])
-        ended = machine.run(board.build_tests(TREE), f"{self.out}/console.txt", self.boot.limit,
+        ended = machine.run(board.build_tests(TREE, arch), f"{self.out}/console.txt", self.boot.limit,
                             self._listen)
         self.status = {"state": "exit" if ended else "died", "seconds": time.monotonic() - begin}
         self.progress = self.status["state"]
@@ -147,7 +173,8 @@ def board_results(text, steps):
     groups["machine"].append(Result("finished", PASS if "\nboard: off" in text else FAIL,
                                     f"last test: {started[-1] if started else 'none'}\n"
                                     + "\n".join(text.splitlines()[-8:])))
-    complaints = splats.scan(text)
+    leaks = "\n".join(re.findall(r"^board: leak (.*)", text, re.M))
+    complaints = splats.scan(text, leaks)
     groups["machine"].append(Result("kernel-log", FAIL if complaints else PASS,
                                     "\n".join(head for head, _ in complaints[:20])))
     for name in started:

@@ -50,6 +50,12 @@ class Board(unittest.TestCase):
         found = self.verdicts(GOOD.replace("log: [", "log: [ 5.0] WARNING: CPU: 0\nlog: ["))
         self.assertEqual(found["machine"]["kernel-log"], FAIL)
 
+    def test_leak(self):
+        leak = "board: leak unreferenced object 0x1 (size 8):\nboard: leak   backtrace:\n" \
+               "board: leak     here+0x1/0x2\n"
+        found = self.verdicts(GOOD.replace("log: [", leak + "log: [", 1))
+        self.assertEqual(found["machine"]["kernel-log"], FAIL)
+
     def test_status(self):
         found = self.verdicts(GOOD.replace("kill pass 0", "kill fail 139"))
         self.assertEqual(found["igt"]["igt@dgem_life@kill"], FAIL)

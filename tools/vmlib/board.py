@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 # Copyright (C) 2026 The dgem authors
-"""64-bit ARM machines: everything is in the initramfs, and results come by the serial console.
+"""Machines with nothing but memory and a console: all is in the initramfs, and results are printed.
 
-One of them has neither virtio nor a disk, so none of them is given any: a static busybox, dgem's
-modules and the tests, linked with their own runtime, are all there is (see guest/board).
+One of them has neither virtio nor a disk, and one goes to sleep, which file systems of the host's
+do not survive; so none of them is given any: a static busybox, dgem's modules and the tests, linked
+with their own runtime, are all there is (see guest/board).
 """
 
 import glob
@@ -11,25 +12,34 @@ import os
 import selectors
 import subprocess
 import time
+from collections import namedtuple
 
 from . import host
 from .apt import Apt
 from .archive import Archive
 from .base import TOOLS, VmError, cache, lock, run, say, work_directory
-from .machine import die_with_parent
+from .machine import DEBUG, die_with_parent
 from .modules import Modules
+from .rootfs import RootFs
 
-# QEMU's machine, its console, and what else it takes.
+# The processor, the console, QEMU's words for the machine and the kernel's.
+Sort = namedtuple("Sort", "arch console machine append")
+VIRT = ["-cpu", "cortex-a53", "-M"]
 MACHINES = {
-    "virt": ("virt,gic-version=3", "ttyAMA0", ["-cpu", "cortex-a53"]),
-    "virt-smmu": ("virt,gic-version=3,iommu=smmuv3", "ttyAMA0", ["-cpu", "cortex-a53"]),
-    "zcu102": ("xlnx-zcu102", "ttyPS0", []),
+    "virt": Sort("arm64", "ttyAMA0", VIRT + ["virt,gic-version=3"], []),
+    "virt-smmu": Sort("arm64", "ttyAMA0", VIRT + ["virt,gic-version=3,iommu=smmuv3"], []),
+    "zcu102": Sort("arm64", "ttyPS0", ["-M", "xlnx-zcu102"], []),
+    "q35-sleep": Sort("x86_64", "ttyS0", ["-cpu", "max,la57=off", "-M", "q35"],
+                      ["tsc=reliable", "no_timer_check"]),
 }
-TESTS = "igt-tests-arm64"
+PROGRAMS = {"arm64": ("run-arm64", "qemu-system-aarch64"), "x86_64": ("run", "qemu-system-x86_64")}
+COMPILERS = {"arm64": "aarch64-linux-gnu-gcc", "x86_64": "gcc"}
 
 
-def busybox():
-    """A static busybox for 64-bit ARM, of Debian's."""
+def busybox(arch):
+    """A static busybox of Debian's."""
+    if arch == "x86_64":
+        return f"{RootFs().ensure().root}/bin/busybox"
     path = cache("arm64", "busybox")
     with lock("arm64"):
         if not os.path.exists(path):
@@ -45,12 +55,13 @@ def busybox():
     return path
 
 
-def build_tests(tree):
+def build_tests(tree, arch="arm64"):
     """The IGT tests with their own runtime; the directory they are in."""
-    host.require("arm64", "user")
-    out = f"{tree}/out/{TESTS}"
-    run(["make", "-j2", "-C", f"{tree}/igt-tests", "LIBIGT=none", "CC=aarch64-linux-gnu-gcc",
-         f"OUT={out}"], log=f"{tree}/out/{TESTS}.log")
+    host.require("user", *(["arm64"] if arch == "arm64" else []))
+    out = f"{tree}/out/igt-tests-{arch}"
+    with lock(f"igt-tests-{arch}"):
+        run(["make", "-j2", "-C", f"{tree}/igt-tests", "LIBIGT=none", f"CC={COMPILERS[arch]}",
+             f"OUT={out}"], log=f"{out}.log")
     return out
 
 
@@ -58,7 +69,7 @@ class Board:
     """A machine about to be started; steps are those of guest/board."""
 
     def __init__(self, kernel, tree, name, steps, options=(), append=()):
-        host.require("run-arm64")
+        host.require(PROGRAMS[MACHINES[name].arch][0])
         self.kernel, self.tree, self.name, self.steps = kernel, tree, name, steps
         self.options, self.append = list(options), list(append)
 
@@ -68,7 +79,7 @@ class Board:
         with open(path, "wb") as file:
             archive = Archive(file)
             archive.copy("init", f"{TOOLS}/guest/board")
-            archive.copy("bin/busybox", busybox())
+            archive.copy("bin/busybox", busybox(MACHINES[self.name].arch))
             for each in sorted(glob.glob(f"{tests}/dgem_*")) + [f"{tests}/test-list.txt"]:
                 if not each.endswith(".o"):
                     archive.copy(f"tests/{os.path.basename(each)}", each)
@@ -87,14 +98,16 @@ class Board:
     def run(self, tests, log, timeout, hear=lambda line: None):
         """Boot, hear every line of the console, and leave them in a file; whether it came to its
         end."""
-        machine, console, more = MACHINES[self.name]
-        busybox()
+        sort = MACHINES[self.name]
+        busybox(sort.arch)
         with work_directory() as work:
             self._initramfs(f"{work}/initramfs", tests)
-            words = [f"console={console}", "loglevel=4", "panic=-1", "oops=panic", "rdinit=/init",
-                     "no_hash_pointers", "log_buf_len=4M", *self.append,
+            words = [f"console={sort.console}", "loglevel=4", "panic=-1", "oops=panic",
+                     "rdinit=/init", "no_hash_pointers", "log_buf_len=4M",
+                     "rcupdate.rcu_cpu_stall_timeout=120", *sort.append, *self.append,
+                     *(DEBUG if self.kernel.flavour == "debug" else []),
                      "steps=" + ",".join(self.steps)]
-            args = ["qemu-system-aarch64", "-M", machine, *more, "-nodefaults", "-no-user-config",
+            args = [PROGRAMS[sort.arch][1], *sort.machine, "-nodefaults", "-no-user-config",
                     "-no-reboot", "-display", "none", "-kernel", self.kernel.image,
                     "-initrd", f"{work}/initramfs", "-serial", "stdio",
                     "-append", " ".join(words), *self._device_tree(work), *self.options]

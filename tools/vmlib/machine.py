@@ -31,6 +31,8 @@ from .base import TOOLS, VmError, read, say, work_directory, write
 
 TIMEOUT, WARNED, PANIC, BROKEN = 124, 123, 126, 125
 SCRATCH_SIZE = 256 << 20
+# Poisoned slabs keep no stale pointers, in which kmemleak would see references.
+DEBUG = ["slab_debug=P", "kasan_multi_shot", "watchdog_thresh=60", "page_table_check=on"]
 # What a run leaves in its output directory, beside what the command writes there.
 RESULTS = ("dmesg.txt", "kmemleak.txt", "status.json", "final.png")
 
@@ -159,9 +161,7 @@ class Machine:
                 "rdinit=/init", "log_buf_len=4M", "rcupdate.rcu_cpu_stall_timeout=120",
                 "tsc=reliable", "no_timer_check", f"cma={options.cma}"]
         if self.kernel.flavour == "debug":
-            # Poisoned slabs keep no stale pointers, in which kmemleak would see references.
-            args += ["slab_debug=P", "kasan_multi_shot", "watchdog_thresh=60",
-                     "page_table_check=on"]
+            args += DEBUG
         if options.iommu:
             args += ["intel_iommu=on"]
         return " ".join(args + options.append)
