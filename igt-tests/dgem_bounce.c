@@ -70,12 +70,26 @@ IGT_TEST_DESCRIPTION("An engine that works on a copy of the memory.");
 #define DEBUG	"/sys/module/drm/parameters/debug"
 #define PRIME	"8"
 
-static const struct range {
+#define RANGES	7
+
+struct range {
 	uint64_t offset, length;
-} ranges[] = {
-	{ 0, SIZE }, { 0, 1 }, { SIZE - 1, 1 }, { 1, 62 }, { DGEM_PAGE - 3, 7 },
-	{ 100, 3 * DGEM_PAGE + 77 }, { 5 * DGEM_PAGE, DGEM_PAGE },
 };
+
+static struct range whole(void)
+{
+	return (struct range) { 0, SIZE };
+}
+
+static struct range nth_range(int n)
+{
+	const struct range ranges[RANGES] = {
+		whole(), { 0, 1 }, { SIZE - 1, 1 }, { 1, 62 }, { DGEM_PAGE - 3, 7 },
+		{ 100, 3 * DGEM_PAGE + 77 }, { 5 * DGEM_PAGE, DGEM_PAGE },
+	};
+
+	return ranges[n];
+}
 
 /* Of the machine's bounce buffers those that are used. */
 static uint64_t bounce_slots(void)
@@ -133,15 +147,15 @@ static void test_from_device(int fd, const struct dgem_kind *kind)
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
 	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
 
-	for (int i = 0; i < ARRAY_SIZE(ranges); i++) {
-		const struct range *range = &ranges[i];
+	for (int i = 0; i < RANGES; i++) {
+		const struct range range = nth_range(i);
 		uint32_t flags = i & 1 ? DRM_DGEM_SYNC_READ :
 					 DRM_DGEM_SYNC_READ | DRM_DGEM_SYNC_WRITE;
 
 		device_writes(fd, handle, 2 + i);
-		begin(fd, handle, flags, range);
-		dgem_check(ptr + range->offset, range->offset, range->length, 2 + i);
-		end(fd, handle, flags, range);
+		begin(fd, handle, flags, &range);
+		dgem_check(ptr + range.offset, range.offset, range.length, 2 + i);
+		end(fd, handle, flags, &range);
 	}
 	munmap(ptr, SIZE);
 	gem_close(fd, handle);
@@ -152,15 +166,15 @@ static void test_to_device(int fd, const struct dgem_kind *kind)
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
 	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
 
-	for (int i = 0; i < ARRAY_SIZE(ranges); i++) {
-		const struct range *range = &ranges[i];
+	for (int i = 0; i < RANGES; i++) {
+		const struct range range = nth_range(i);
 
 		/* around the range the CPU's view is older than the device's */
 		device_writes(fd, handle, 20 + i);
-		begin(fd, handle, DRM_DGEM_SYNC_WRITE, range);
-		dgem_fill(ptr + range->offset, range->offset, range->length, 40 + i);
-		end(fd, handle, DRM_DGEM_SYNC_WRITE, range);
-		device_sees(fd, handle, range, 40 + i, 20 + i);
+		begin(fd, handle, DRM_DGEM_SYNC_WRITE, &range);
+		dgem_fill(ptr + range.offset, range.offset, range.length, 40 + i);
+		end(fd, handle, DRM_DGEM_SYNC_WRITE, &range);
+		device_sees(fd, handle, &range, 40 + i, 20 + i);
 	}
 	munmap(ptr, SIZE);
 	gem_close(fd, handle);
@@ -168,7 +182,7 @@ static void test_to_device(int fd, const struct dgem_kind *kind)
 
 static void test_reading(int fd, const struct dgem_kind *kind)
 {
-	static const struct range whole = { 0, SIZE }, some = { 100, DGEM_PAGE };
+	const struct range all = whole(), some = { 100, DGEM_PAGE };
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
 	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
 
@@ -178,7 +192,7 @@ static void test_reading(int fd, const struct dgem_kind *kind)
 	/* against the rules: what is written here is nobody's */
 	dgem_fill(ptr + some.offset, some.offset, some.length, 3);
 	end(fd, handle, DRM_DGEM_SYNC_READ, &some);
-	device_sees(fd, handle, &whole, 2, 2);
+	device_sees(fd, handle, &all, 2, 2);
 	munmap(ptr, SIZE);
 	gem_close(fd, handle);
 }
@@ -192,7 +206,7 @@ static void window(int dmabuf, uint64_t flags)
 
 static void test_dmabuf(int fd, const struct dgem_kind *kind)
 {
-	static const struct range whole = { 0, SIZE };
+	const struct range all = whole();
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
 	int dmabuf = dgem_export(fd, handle);
 	uint8_t *ptr = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
@@ -206,7 +220,7 @@ static void test_dmabuf(int fd, const struct dgem_kind *kind)
 		window(dmabuf, DMA_BUF_SYNC_WRITE | DMA_BUF_SYNC_START);
 		dgem_fill(ptr, 0, SIZE, 10 + i);
 		window(dmabuf, DMA_BUF_SYNC_WRITE | DMA_BUF_SYNC_END);
-		device_sees(fd, handle, &whole, 10 + i, 0);
+		device_sees(fd, handle, &all, 10 + i, 0);
 	}
 	munmap(ptr, SIZE);
 	close(dmabuf);
@@ -242,6 +256,7 @@ static void test_attach(int fd, const struct dgem_kind *kind)
 	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), dmabuf;
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1), theirs, own;
 	struct drm_dgem_query_engine engine;
+	const struct range all = whole();
 	int other = dgem_open(), reader;
 
 	dgem_query_engine(other, &engine);
@@ -266,7 +281,7 @@ static void test_attach(int fd, const struct dgem_kind *kind)
 	dgem_check_object(reader, own, SIZE, 2);
 	dgem_fill_object(reader, own, SIZE, 3);
 	dgem_copy(reader, own, 0, theirs, 0, SIZE);
-	device_sees(fd, handle, &ranges[0], 3, 0);
+	device_sees(fd, handle, &all, 3, 0);
 	close(reader);
 	dgem_instance_remove(READER);
 	close(dmabuf);
