@@ -23,7 +23,8 @@ class Matrix:
             for name, names in zip(key, (self.rows, self.columns)):
                 if name not in names:
                     names.append(name)
-        self.columns.sort(key=lambda name: not name.startswith("dgem"))
+        for names in self.rows, self.columns:
+            names.sort(key=lambda name: not name.startswith("dgem"))
 
     def blanks(self):
         """Names of cells that nobody filled, or only with why it was not tried."""
