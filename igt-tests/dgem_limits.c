@@ -406,7 +406,7 @@ static uint64_t bounce_slots(void)
 /* Both ways through the device, seen by the CPU in a window of just that range. */
 static void test_bounced(int fd, const struct dgem_kind *kind)
 {
-	static const struct {
+	const struct {
 		uint64_t offset, length;
 	} ranges[] = {
 		{ 0, SIZE }, { 64, 64 }, { DGEM_PAGE - 64, 128 }, { SIZE - 64, 64 },
