@@ -128,8 +128,8 @@ class BoardRun(Run):
         machine = board.Board(kernel, TREE, self.name, [step.replace(" ", ":") for step in
                                                         self.boot.steps],
                               self.boot.options, APPEND[self.name])
-        ended = machine.run(board.build_tests(TREE, arch), f"{self.out}/console.txt", self.boot.limit,
-                            self._listen)
+        ended = machine.run(board.build_tests(TREE, arch), f"{self.out}/console.txt",
+                            self.boot.limit, self._listen)
         self.status = {"state": "exit" if ended else "died", "seconds": time.monotonic() - begin}
         self.progress = self.status["state"]
 

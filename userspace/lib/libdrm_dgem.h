@@ -71,10 +71,7 @@ enum dgem_kind {
 #define DGEM_CREATE_PREFAULT	0x1
 /** DGEM_KIND_PAGES: memory comes when it is touched or a job works on it */
 #define DGEM_CREATE_LAZY	0x2
-/**
- * DGEM_KIND_PAGES, DGEM_KIND_VMALLOC: what dgem_bo_map() maps can be used for direct I/O (O_DIRECT,
- * io_uring), within dgem_bo_sync_*(). The object can be neither exported nor purged. No other flag
- */
+/** DGEM_KIND_PAGES and _VMALLOC: mappings take direct I/O; no export, no purge, no other flag */
 #define DGEM_CREATE_DIRECT_IO	0x4
 
 /** enum dgem_cache - how the CPU caches the memory of a buffer object */

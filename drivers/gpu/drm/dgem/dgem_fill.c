@@ -20,8 +20,8 @@
  * each byte of the destination in any case.
  *
  * There are as many blocks as pieces of fills can be with the channel at a time, so that preparing
- * one finds a block that nobody reads, and needs no memory. A block is written anew only if it holds
- * another pattern.
+ * one finds a block that nobody reads, and needs no memory. A block is written anew only if it
+ * holds another pattern.
  */
 
 /**
