@@ -73,11 +73,12 @@ static int dgem_create(const struct source *source, struct buffer *buffer)
 	return gem_export(source, buffer);
 }
 
-/* The pool is filled in the background, while this process sleeps. */
+/* The pool is filled in the background, while this process sleeps: for up to ten seconds. */
 static bool dgem_prepare(const struct source *source, uint64_t size)
 {
 	const struct timespec pause = { .tv_nsec = 2000000 };
-	unsigned long block = HUGE, free;
+	int patience = 5000;
+	unsigned long block = HUGE, free = 0;
 	char path[64], text[32];
 	struct stat st;
 	FILE *file;
@@ -92,6 +93,8 @@ static bool dgem_prepare(const struct source *source, uint64_t size)
 		return false;
 	snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%u/dgem_pool", minor(st.st_rdev));
 	do {
+		if (!patience--)
+			die("the pool has only %lu blocks", free);
 		nanosleep(&pause, NULL);
 		file = fopen(path, "r");
 		if (!file ||
@@ -99,7 +102,7 @@ static bool dgem_prepare(const struct source *source, uint64_t size)
 			die("%s", path);
 		fclose(file);
 	} while ((uint64_t)free * block < size);
-	return size;
+	return true;
 }
 
 static void dgem_locate(const struct source *source, struct buffer *buffer)
