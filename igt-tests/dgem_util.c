@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -458,6 +459,44 @@ static int count_fds(void)
 	return count;
 }
 
+#define CMA	"/sys/kernel/debug/cma"
+
+static uint64_t read_cma(const char *area, const char *name)
+{
+	unsigned long long number = 0;
+	char path[PATH_MAX];
+	FILE *file;
+
+	snprintf(path, sizeof(path), CMA "/%s/%s", area, name);
+	file = fopen(path, "r");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%llu", &number) != 1)
+		number = 0;
+	fclose(file);
+	return number;
+}
+
+/*
+ * Bytes of contiguous memory that nobody has allocated as such. CmaFree counts less: the kernel has
+ * files and processes there as well until somebody wants it, and those come and go as they like. It
+ * has to do where debugfs does not tell.
+ */
+static uint64_t cma_free(void)
+{
+	DIR *dir = opendir(CMA);
+	struct dirent *area;
+	uint64_t pages = 0;
+
+	if (!dir)
+		return dgem_meminfo("CmaFree");
+	while ((area = readdir(dir)))
+		if (area->d_name[0] != '.')
+			pages += read_cma(area->d_name, "count") - read_cma(area->d_name, "used");
+	closedir(dir);
+	return pages * DGEM_PAGE;
+}
+
 /*
  * Pages that were freed a moment ago wait in per-CPU lists and are missing in CmaFree. A contiguous
  * allocation drains those lists, so one is made first, and given back only when CmaFree was read:
@@ -477,7 +516,7 @@ static void take_snapshot(int fd, struct dgem_snapshot *snapshot)
 			igt_debug("stat_refresh: %s\n", strerror(errno));
 		close(refresh);
 	}
-	snapshot->cma_free = dgem_meminfo("CmaFree");
+	snapshot->cma_free = cma_free();
 	gem_close(fd, snapshot->next_handle);
 	dgem_query_stats(fd, &stats);
 	snapshot->objects = stats.objects;
