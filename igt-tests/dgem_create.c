@@ -80,9 +80,7 @@
 
 IGT_TEST_DESCRIPTION("Objects are made as asked for, zeroed, or refused without a trace.");
 
-/* In one piece it can be had from the page allocator, where no contiguous memory is set aside. */
-#define LARGE		(3 * DGEM_MIB)
-/* Enough such objects to fill any pool that a test machine should have. */
+/* Enough objects of 5 MiB to fill any pool that a test machine should have. */
 #define MAX_OBJECTS	128
 /* So many freed ones that the next are made of their pages. */
 #define ENOUGH_OBJECTS	4
@@ -96,7 +94,7 @@ static void test_sizes(int fd, const struct dgem_kind *kind)
 {
 	const uint64_t sizes[] = {
 		1, DGEM_PAGE - 1, DGEM_PAGE, DGEM_PAGE + 1, 3 * DGEM_PAGE, 65537, 2 * DGEM_MIB,
-		LARGE,
+		5 * DGEM_MIB,
 	};
 
 	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -165,7 +163,7 @@ static void release(int fd, const uint32_t *handles, int count)
  */
 static void test_zeroed(int fd, const struct dgem_kind *kind)
 {
-	const uint64_t size = LARGE - DGEM_PAGE, ask = size - 100;
+	const uint64_t size = 5 * DGEM_MIB - DGEM_PAGE, ask = size - 100;
 	uint32_t handles[MAX_OBJECTS];
 	int count, again;
 
@@ -195,13 +193,13 @@ static void test_exhaust(int fd, const struct dgem_kind *kind)
 	uint32_t handles[MAX_OBJECTS];
 	int count;
 
-	count = hoard(fd, kind, LARGE, handles);
+	count = hoard(fd, kind, 5 * DGEM_MIB, handles);
 	igt_assert_lte(2, count);
 	igt_require_f(count < MAX_OBJECTS, "this machine has too much memory to run out of it\n");
 
 	/* The failure took nothing away: one back, one more can be had. */
 	gem_close(fd, handles[count - 1]);
-	handles[count - 1] = dgem_create(fd, kind, LARGE);
+	handles[count - 1] = dgem_create(fd, kind, 5 * DGEM_MIB);
 	release(fd, handles, count);
 }
 
