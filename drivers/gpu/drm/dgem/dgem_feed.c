@@ -287,8 +287,8 @@ static struct dgem_engine_job *dgem_feed_job(struct dgem_engine_dma *dma, bool c
 /*
  * Hand out as many pieces as there is room for. What was submitted comes back when it has been
  * issued, so it is counted as a whole, just before that; a channel that issues many by itself makes
- * the count wrap until then, when nobody acts on it: the feeder is at work, the job not fed. Returns
- * -EAGAIN if there is no descriptor, and nothing left that could come back and free one.
+ * the count wrap until then, when nobody acts on it: the feeder is at work, the job not fed.
+ * Returns -EAGAIN if there is no descriptor, and nothing left that could come back and free one.
  */
 static int dgem_feed_batch(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
 {
