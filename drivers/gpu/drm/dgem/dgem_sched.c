@@ -34,6 +34,10 @@
  * which the scheduler would run on the very worker that frees. So jobs are freed by a workqueue of
  * their own.
  *
+ * A file's entities are torn down with the scheduler's workers stopped: the one that takes a job off
+ * a queue puts the entity back among those that have more of them, without looking whether it has
+ * been killed meanwhile, and would find it there after it was freed.
+ *
  * The scheduler lives as long as the DRM device, since the entities of open files refer to it. When
  * an instance is removed its entities are torn down, which takes the jobs that still wait off the
  * queue, and the running job ends with -ENODEV.
@@ -218,11 +222,20 @@ static const struct drm_sched_backend_ops dgem_sched_ops = {
 	.free_job = dgem_sched_free,
 };
 
-static void dgem_sched_fini_entities(struct dgem_file *file, int count,
-				     void (*fini)(struct drm_sched_entity *entity))
+static void dgem_sched_fini_entities(struct dgem_file *file, int count)
 {
 	while (count--)
-		fini(&file->entities[count]);
+		drm_sched_entity_fini(&file->entities[count]);
+}
+
+/* What still waits in @file is dropped; the caller has stopped the scheduler's workers. */
+static void dgem_sched_kill(struct dgem_device *ddev, struct dgem_file *file)
+{
+	lockdep_assert_held(&ddev->files_lock);
+
+	if (!file->dead)
+		dgem_sched_fini_entities(file, DGEM_PRIO_COUNT);
+	file->dead = true;
 }
 
 /**
@@ -253,7 +266,7 @@ int dgem_sched_open(struct dgem_device *ddev, struct dgem_file *file)
 	return 0;
 
 err_entities:
-	dgem_sched_fini_entities(file, i, drm_sched_entity_fini);
+	dgem_sched_fini_entities(file, i);
 	dgem_log_put(file->log);
 	return ret;
 }
@@ -263,19 +276,25 @@ err_entities:
  * @ddev: the instance, removed or not
  * @file: the file
  *
- * Waits for jobs that are queued, unless the process is being killed: then they are dropped.
+ * Waits for jobs that are queued, as long as drm_sched finds right for a process that exits, and
+ * not at all for one that is killed. What still waits then is dropped.
  */
 void dgem_sched_close(struct dgem_device *ddev, struct dgem_file *file)
 {
-	bool dead;
+	bool killed = (current->flags & PF_EXITING) && current->exit_code == SIGKILL;
+	int i;
+
+	/* an entity that is dead already is idle; flushing kills in a killed process */
+	for (i = 0; i < DGEM_PRIO_COUNT && !killed; i++)
+		drm_sched_entity_flush(&file->entities[i], MAX_WAIT_SCHED_ENTITY_Q_EMPTY);
 
 	mutex_lock(&ddev->files_lock);
+	drm_sched_wqueue_stop(&ddev->sched);
 	list_del(&file->node);
-	dead = file->dead;
+	dgem_sched_kill(ddev, file);
+	drm_sched_wqueue_start(&ddev->sched);
 	mutex_unlock(&ddev->files_lock);
 
-	if (!dead)
-		dgem_sched_fini_entities(file, DGEM_PRIO_COUNT, drm_sched_entity_destroy);
 	mutex_destroy(&file->submit_lock);
 	dgem_log_put(file->log);
 }
@@ -325,16 +344,12 @@ void dgem_sched_shutdown(struct dgem_device *ddev)
 	struct dgem_file *file;
 
 	mutex_lock(&ddev->files_lock);
-	list_for_each_entry(file, &ddev->files, node) {
-		if (!file->dead)
-			dgem_sched_fini_entities(file, DGEM_PRIO_COUNT, drm_sched_entity_fini);
-		file->dead = true;
-	}
-	mutex_unlock(&ddev->files_lock);
-
 	drm_sched_wqueue_stop(&ddev->sched);
+	list_for_each_entry(file, &ddev->files, node)
+		dgem_sched_kill(ddev, file);
 	ddev->engine->ops->shutdown(ddev->engine);
 	drm_sched_wqueue_start(&ddev->sched);
+	mutex_unlock(&ddev->files_lock);
 }
 
 /**
