@@ -39,10 +39,12 @@
  *
  * @close-file: the file is closed; a mapping and a dma-buf stay valid
  * @kill: the process is killed
+ * @kill-busy: the process is killed while the engine works through a long queue of it
  * @unload-provider: the engine's module is asked to unload and refuses; nothing else happens
  * @unbind-engine: the engine's device is unbound
  * @unbind-device: the instance's device is unbound
  * @remove-instance: the instance's directory in configfs is removed
+ * @remove-busy: the same, while the engine works through a long queue
  * @race: threads create, close, export and import, handles of each other's too, on an instance that
  *	is removed
  *
@@ -60,6 +62,9 @@ IGT_TEST_DESCRIPTION("Whatever goes away while jobs run and wait, nothing is los
 #define SIZE	4096ull
 #define FEW	3
 #define MANY	200
+/* Jobs that wait: more than are done before whatever happens has happened. */
+#define QUEUE	3
+#define LONG_QUEUE	200
 
 /* Everything that a client can have when something goes away. */
 struct scene {
@@ -72,13 +77,13 @@ struct scene {
 	int running, waiting;
 };
 
-static int queue(struct scene *scene, uint32_t in_sync)
+static int queue(struct scene *scene, uint32_t in_sync, int jobs)
 {
 	struct drm_dgem_op op = dgem_op_copy(scene->src, 0, scene->dst, 0, SIZE);
 	uint32_t done = syncobj_create(scene->fd, 0);
 	int fence;
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < jobs; i++)
 		dgem_submit(scene->fd, &op, 1, DRM_DGEM_SUBMIT_NO_IMPLICIT, in_sync, done);
 	fence = syncobj_handle_to_fd(scene->fd, done,
 				     DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE);
@@ -87,7 +92,7 @@ static int queue(struct scene *scene, uint32_t in_sync)
 	return fence;
 }
 
-static void set_scene(struct scene *scene, int fd, uint32_t seed)
+static void __set_scene(struct scene *scene, int fd, uint32_t seed, int jobs)
 {
 	scene->fd = fd;
 	scene->src = dgem_create_filled(fd, &dgem_kinds[0], SIZE, seed);
@@ -95,9 +100,21 @@ static void set_scene(struct scene *scene, int fd, uint32_t seed)
 	scene->ptr = dgem_mmap(fd, scene->src, SIZE);
 	dgem_check(scene->ptr, 0, SIZE, seed);
 	scene->dmabuf = dgem_export(fd, scene->src);
-	scene->running = queue(scene, 0);
+	scene->running = queue(scene, 0, QUEUE);
 	dgem_gate_close(&scene->gate, fd);
-	scene->waiting = queue(scene, scene->gate.syncobj);
+	scene->waiting = queue(scene, scene->gate.syncobj, jobs);
+}
+
+static void set_scene(struct scene *scene, int fd, uint32_t seed)
+{
+	__set_scene(scene, fd, seed, QUEUE);
+}
+
+/* The queue is long, and the engine has begun with it. */
+static void set_busy_scene(struct scene *scene, int fd, uint32_t seed)
+{
+	__set_scene(scene, fd, seed, LONG_QUEUE);
+	dgem_gate_open(&scene->gate);
 }
 
 static void expect_signalled(int fence)
@@ -207,7 +224,7 @@ static void receive_fences(int socket, int fences[2])
 	memcpy(fences, CMSG_DATA(CMSG_FIRSTHDR(&message)), 2 * sizeof(int));
 }
 
-static void act_kill(uint32_t seed)
+static void kill_under(void (*set)(struct scene *scene, int fd, uint32_t seed), uint32_t seed)
 {
 	int sockets[2], fences[2], status;
 	pid_t pid;
@@ -217,7 +234,7 @@ static void act_kill(uint32_t seed)
 	if (!pid) {
 		struct scene scene;
 
-		set_scene(&scene, dgem_open(), seed);
+		set(&scene, dgem_open(), seed);
 		send_fences(sockets[1], &scene);
 		pause();
 		_exit(0);
@@ -233,6 +250,16 @@ static void act_kill(uint32_t seed)
 		expect_signalled(fences[i]);
 		close(fences[i]);
 	}
+}
+
+static void act_kill(uint32_t seed)
+{
+	kill_under(set_scene, seed);
+}
+
+static void act_kill_busy(uint32_t seed)
+{
+	kill_under(set_busy_scene, seed);
 }
 
 static void find_engine(char driver[PATH_MAX], char device[64])
@@ -291,15 +318,25 @@ static void make_instance(void)
 	dgem_instance_enable(NAME, "auto");
 }
 
-static void act_remove_instance(uint32_t seed)
+static void remove_under(void (*set)(struct scene *scene, int fd, uint32_t seed), uint32_t seed)
 {
 	struct scene scene;
 
 	make_instance();
-	set_scene(&scene, dgem_instance_open(NAME), seed);
+	set(&scene, dgem_instance_open(NAME), seed);
 	dgem_instance_remove(NAME);
 	expect_orphan(&scene);
 	dgem_bind();
+}
+
+static void act_remove_instance(uint32_t seed)
+{
+	remove_under(set_scene, seed);
+}
+
+static void act_remove_busy(uint32_t seed)
+{
+	remove_under(set_busy_scene, seed);
 }
 
 struct racer {
@@ -369,10 +406,12 @@ static const struct {
 } lives[] = {
 	{ "close-file", "The file is closed under its jobs.", act_close_file },
 	{ "kill", "The process is killed under its jobs.", act_kill },
+	{ "kill-busy", "The process is killed in the middle of its jobs.", act_kill_busy },
 	{ "unload-provider", "A provider in use is not unloaded.", act_unload_provider },
 	{ "unbind-engine", "The engine's device is unbound under jobs.", act_unbind_engine },
 	{ "unbind-device", "The instance's device is unbound under jobs.", act_unbind_device },
 	{ "remove-instance", "The instance is removed under jobs.", act_remove_instance },
+	{ "remove-busy", "The instance is removed in the middle of its jobs.", act_remove_busy },
 	{ "race", "The instance is removed under racing threads.", act_race },
 };
 
