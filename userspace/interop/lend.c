@@ -8,7 +8,8 @@
  * - a DRM driver's dumb buffers (DRM_IOCTL_MODE_CREATE_DUMB, and mapping them);
  * - a video driver's exported buffers (VIDIOC_EXPBUF) of one plane.
  *
- * A line on standard error tells of each buffer.
+ * A line on standard error tells of each buffer. In the environment, DGEM_LEND_LOG names a file to
+ * which it is appended instead, and DGEM_LEND_DRIVER the one DRM driver that is lent dumb buffers.
  */
 
 /* mmap() and mmap64() are two functions that are both taken over here. */
@@ -23,6 +24,8 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -72,6 +75,29 @@ static void *real_mmap(void *addr, size_t length, int prot, int flags, int fd, o
 	return function(addr, length, prot, flags, fd, offset);
 }
 
+static void tell(uint64_t size)
+{
+	const char *path = getenv("DGEM_LEND_LOG");
+	FILE *log = path ? fopen(path, "ae") : stderr;
+
+	if (!log)
+		return;
+	fprintf(log, "dgem_lend: %" PRIu64 " bytes to %s\n", size, program_invocation_short_name);
+	if (path)
+		fclose(log);
+}
+
+/* Whether a DRM driver's dumb buffers are lent. */
+static bool is_lent_to(int fd)
+{
+	const char *name = getenv("DGEM_LEND_DRIVER");
+	drmVersionPtr version = name ? drmGetVersion(fd) : NULL;
+	bool same = !name || (version && !strcmp(version->name, name));
+
+	drmFreeVersion(version);
+	return same;
+}
+
 /* A dma-buf of dgem's; -1 and errno if there is none. The lock is held. */
 static int lend(uint64_t size)
 {
@@ -88,7 +114,7 @@ static int lend(uint64_t size)
 		errno = -ret;
 		return -1;
 	}
-	fprintf(stderr, "dgem_lend: %" PRIu64 " bytes\n", size);
+	tell(size);
 	return ret;
 }
 
@@ -118,12 +144,15 @@ static struct lent *room(int fd, uint32_t handle)
 static int create_dumb(int fd, void *arg)
 {
 	struct drm_mode_create_dumb *dumb = arg;
-	uint64_t pitch = ((uint64_t)dumb->width * dumb->bpp / 8 + PITCH_ALIGN - 1) &
+	uint64_t pitch = (((uint64_t)dumb->width * dumb->bpp + 7) / 8 + PITCH_ALIGN - 1) &
 			 ~(uint64_t)(PITCH_ALIGN - 1);
 	uint64_t size = (pitch * dumb->height + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 	struct lent *lent;
-	int dmabuf = lend(size);
+	int dmabuf;
 
+	if (!is_lent_to(fd))
+		return real_ioctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, dumb);
+	dmabuf = lend(size);
 	if (dmabuf < 0)
 		return -1;
 	if (drmPrimeFDToHandle(fd, dmabuf, &dumb->handle))
