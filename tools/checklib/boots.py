@@ -59,7 +59,7 @@ BOOTS = (
          [f"{LOAD} engine=cpu pool_mib=8", f"igt -dgem_io {NOWHERE} {PARTICULAR}", "library",
           "unload"], 2400),
     Boot("upstream", ["--icount", "0", "--smp", "1", "--load", "", "--cma", "124M@0-256M"],
-         ["load engine=cpu", "upstream", "unload"], 1200),
+         ["load engine=cpu", "upstream", "lent", "unload"], 1200),
     Boot("edu32", ICOUNT + ["--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32"],
          [LOAD, "igt dgem_import dgem_interop", "library", "unload"], 600),
 )
@@ -189,6 +189,16 @@ class Run:
 
     def _upstream(self):
         return results.igt(self._file("upstream.json"), self._file("upstream.expected"))
+
+    def _lent(self):
+        """Tests of sharing, and that each program did have dgem's memory."""
+        expected = self._file("lent.expected")
+        lent = set(re.findall(r"^dgem_lend: [1-9]\d* bytes to (\S+)$", self._file("lent.buffers"),
+                              re.M))
+        names = dict.fromkeys(re.findall(r"^igt@([^@\s]+)", expected, re.M))
+        return results.igt(self._file("lent.json"), expected) + [
+            Result(f"memory-of-dgem-{name}", PASS if name in lent else FAIL, "was lent none")
+            for name in names]
 
 
 def own_tests():

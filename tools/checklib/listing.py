@@ -34,6 +34,12 @@ def ours(arguments):
             if "TESTLIST" not in name and name not in left_out]
 
 
+def theirs(names):
+    """Programs of IGT's own, by their names."""
+    root = RootFs().root
+    return [f"{root}/{THEIRS}/{each}" for each in names]
+
+
 @functools.cache
 def subtests(program):
     """A program's subtests as igt_runner names them."""
@@ -53,10 +59,11 @@ def subtests(program):
 def of_step(step):
     """The list of a step that runs IGT tests, as text; None for other steps."""
     name, *arguments = step.split()
+    wanted = [re.compile(each) for each in _lines(f"{TOOLS}/checklib/lent.txt")]
     if name == "upstream":
-        root = RootFs().root
-        programs = [f"{root}/{THEIRS}/{each}" for each in
-                    _lines(f"{TOOLS}/checklib/upstream.txt")]
+        programs = theirs(_lines(f"{TOOLS}/checklib/upstream.txt"))
+    elif name == "lent":
+        programs = theirs(dict.fromkeys(each.pattern.split("@")[1] for each in wanted))
     elif name in ("igt", "stress"):
         programs = [f"{OURS}/{each}" for each in ours(arguments)]
     else:
@@ -64,6 +71,8 @@ def of_step(step):
     found = [each for program in programs for each in subtests(program)]
     if name == "stress":
         found = [each for each in found if "@stress-" in each]
+    elif name == "lent":
+        found = [each for each in found if any(want.fullmatch(each) for want in wanted)]
     else:
         blocked = [re.compile(each) for each in _lines(f"{TOOLS}/checklib/blocklist.txt")]
         found = [each for each in found if not any(block.search(each) for block in blocked)]

@@ -19,6 +19,7 @@ class TestListing(unittest.TestCase):
 
         names = ["TESTLIST", *programs, "END TESTLIST"]
         files = {"test-list.txt": names, "upstream.txt": list(programs),
+                 "lent.txt": ["igt@two@(good|fine)", "igt@two@other", "igt@one@b"],
                  "blocklist.txt": ["^igt@one@bad$", "^igt@.*@stress-.*$"]}
         with mock.patch.object(listing, "RootFs"), \
                 mock.patch.object(listing, "subtests", subtests), \
@@ -37,6 +38,11 @@ class TestListing(unittest.TestCase):
         """Only what lasts long."""
         self.assertEqual(self.of("stress two", two=["good", "stress-good"]),
                          ["igt@two@stress-good"])
+
+    def test_lent(self):
+        """What a list names in full, once."""
+        self.assertEqual(self.of("lent", one=["b", "bad"], two=["goods", "good", "fine"]),
+                         ["igt@two@good", "igt@two@fine", "igt@one@b"])
 
     def test_others(self):
         """Steps without such a list."""
