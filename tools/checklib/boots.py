@@ -68,6 +68,8 @@ BOOTS = (
 class Run:
     """A boot on a kernel, and what became of it."""
 
+    silence = SILENCE
+
     def __init__(self, kernel, boot, out):
         self.kernel, self.boot = kernel, boot
         self.name = f"{kernel}-{boot.name}"
@@ -115,7 +117,7 @@ class Run:
 
     def watch(self):
         """Stop a machine that said nothing for so long that it must hang."""
-        if self.busy() and time.monotonic() - self._heard > SILENCE:
+        if self.busy() and time.monotonic() - self._heard > self.silence:
             self._process.terminate()
 
     def _file(self, name):

@@ -63,6 +63,9 @@ class Cell:
 class Run(boots.Run):
     """A machine, and the cells that it filled."""
 
+    # dgem_share's churn is one subtest, of some minutes
+    silence = 900
+
     def cells(self):
         """The kernel's release, and cells by exporter and importer; dgem's name as an importer has
         its engine."""
