@@ -117,15 +117,14 @@ static u64 dgem_dma_progress(struct dgem_engine *engine, struct dgem_engine_job 
 {
 	struct dgem_engine_dma *dma = to_dgem_engine_dma(engine);
 	dma_cookie_t cookie;
+	u32 partial = 0;
 	int error = 0;
-	u64 done;
 
 	mutex_lock(&dma->feed_lock);
-	done = atomic64_read(&job->done);
 	if (dma->chan && READ_ONCE(dma->job) == job)
-		done += dgem_feed_partial(dma, &cookie, &error);
+		partial = dgem_feed_partial(dma, &cookie, &error);
 	mutex_unlock(&dma->feed_lock);
-	return done;
+	return atomic64_read(&job->done) + partial;
 }
 
 static void dgem_dma_stop(struct dgem_engine *engine, struct dgem_engine_job *job, int error)
@@ -149,8 +148,8 @@ static int dgem_dma_suspend(struct dgem_engine *engine)
 	/* whoever feeds now may not have seen that this is over */
 	mutex_lock(&dma->feed_lock);
 	mutex_unlock(&dma->feed_lock);
-	return read_poll_timeout(READ_ONCE, left, !left, DGEM_DMA_POLL_US, DGEM_DMA_HALT_US, false,
-				 dma->in_flight) ? -EBUSY : 0;
+	return read_poll_timeout(dgem_feed_left, left, !left, DGEM_DMA_POLL_US, DGEM_DMA_HALT_US,
+				 false, dma) ? -EBUSY : 0;
 }
 
 static void dgem_dma_resume(struct dgem_engine *engine)
@@ -190,7 +189,7 @@ static void dgem_dma_free(struct dgem_engine *engine)
 	destroy_workqueue(dma->wq);
 	mutex_destroy(&dma->feed_lock);
 	kfree(dma->base.name);
-	kfree(dma);
+	kvfree(dma);
 }
 
 static const struct dgem_engine_ops dgem_engine_dma_ops = {
@@ -264,7 +263,7 @@ struct dgem_engine *dgem_engine_dma_create(struct dgem_device *ddev, const char 
 	if (IS_ERR(chan))
 		return ERR_CAST(chan);
 
-	dma = kzalloc_obj(*dma);
+	dma = kvzalloc_obj(*dma, GFP_KERNEL);
 	if (!dma)
 		goto err_release;
 	dma->base.name = kstrdup(dma_chan_name(chan), GFP_KERNEL);
@@ -281,6 +280,9 @@ struct dgem_engine *dgem_engine_dma_create(struct dgem_device *ddev, const char 
 	}
 
 	dgem_feed_init(dma);
+	/* what comes back in any order was done in any order, too */
+	dma->depth = dma_has_cap(DMA_COMPLETION_NO_ORDER, chan->device->cap_mask) ?
+		     1 : DGEM_DMA_SLOTS;
 	dma->chan = chan;
 	dma->base.ops = &dgem_engine_dma_ops;
 	dma->base.ddev = ddev;
@@ -295,7 +297,7 @@ err_wq:
 err_name:
 	kfree(dma->base.name);
 err_free:
-	kfree(dma);
+	kvfree(dma);
 err_release:
 	dma_release_channel(chan);
 	return ERR_PTR(ret);

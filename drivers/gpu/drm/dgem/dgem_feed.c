@@ -26,6 +26,11 @@
  * workqueue, since preparing is not allowed in all the contexts that a channel calls back from. A
  * channel that has no descriptor left is asked again when half of those came back that it had.
  *
+ * Pieces come back in order, and a job may have thousands of small ones. So a piece only leaves a
+ * note that it is back, unless something depends on it: the piece that the feeder waits for, the
+ * last of the job, one now and then to show progress, and any that failed. These take the lock, and
+ * count for all that came before them.
+ *
  * Some channels call back from within dma_async_issue_pending(), so no lock that the callback takes
  * is held there, and the feeder, which need not be called then, looks at what came back. The job is
  * over when all pieces have been handed out and all have come back; an error ends it when the
@@ -37,6 +42,8 @@
 
 /* bytes of a piece at most: a slow channel should show progress now and then */
 #define DGEM_DMA_PIECE	SZ_1M
+/* and after how many bytes of small pieces it does */
+#define DGEM_DMA_TELL	SZ_64K
 
 static const struct sg_table *dgem_feed_table(const struct dgem_engine_job *job, u32 ref,
 					      const struct sg_table *table)
@@ -89,13 +96,29 @@ static void dgem_feed_complete(struct dgem_engine_dma *dma, struct dgem_engine_j
 	dma_fence_end_signalling(cookie);
 }
 
-/* bytes of the running job have been written */
-static void dgem_feed_done(struct dgem_engine_dma *dma, u32 bytes)
+static struct dgem_dma_slot *dgem_feed_slot(struct dgem_dma_ring *ring, u32 number)
+{
+	return &ring->slots[number % DGEM_DMA_SLOTS];
+}
+
+/**
+ * dgem_feed_left - how many pieces are with the channel
+ * @dma: the engine; nobody feeds it
+ *
+ * Return: pieces.
+ */
+u32 dgem_feed_left(struct dgem_engine_dma *dma)
+{
+	return READ_ONCE(dma->sent) - READ_ONCE(dma->ring->back);
+}
+
+/* so many bytes of the running job have been written by now */
+static void dgem_feed_done(struct dgem_engine_dma *dma, u64 done)
 {
 	lockdep_assert_held(&dma->lock);
 
-	atomic64_add(bytes, &dma->job->done);
-	atomic64_add(bytes, &dma->base.ddev->stats.bytes_dma);
+	atomic64_add(done - atomic64_read(&dma->job->done), &dma->base.ddev->stats.bytes_dma);
+	atomic64_set(&dma->job->done, done);
 }
 
 /* if the job is over, take it */
@@ -105,49 +128,66 @@ static struct dgem_engine_job *dgem_feed_take(struct dgem_engine_dma *dma)
 
 	lockdep_assert_held(&dma->lock);
 
-	if (!dma->fed || dma->in_flight || dma->error)
+	if (!dma->fed || dma->sent != dma->seen || dma->error)
 		return NULL;
 	dma->job = NULL;
 	return job;
 }
 
-/* book a piece that came back; what comes after one that failed does not count */
-static void dgem_feed_count(struct dgem_engine_dma *dma, const struct dgem_dma_slot *slot,
-			    const struct dmaengine_result *result)
+/* book the pieces of the running job below a number; what comes after an error does not count */
+static void dgem_feed_book(struct dgem_engine_dma *dma, u32 next)
 {
-	u32 bytes = slot->len;
+	lockdep_assert_held(&dma->lock);
+
+	/* somebody else may have been faster */
+	if ((s32)(next - dma->seen) <= 0)
+		return;
+	if (!dma->error)
+		dgem_feed_done(dma, dgem_feed_slot(dma->ring, next - 1)->end);
+	dma->seen = next;
+}
+
+/* and this one failed */
+static void dgem_feed_fail(struct dgem_engine_dma *dma, u32 number,
+			   const struct dmaengine_result *result)
+{
+	const struct dgem_dma_slot *slot = dgem_feed_slot(dma->ring, number);
 
 	lockdep_assert_held(&dma->lock);
 
+	dgem_feed_book(dma, number);
+	WRITE_ONCE(dma->ring->back, number + 1);
+	dma->seen = number + 1;
 	if (dma->error)
 		return;
-	if (result && result->result != DMA_TRANS_NOERROR) {
-		dma->error = -EIO;
-		/* many channels leave it at zero, which can't be true */
-		bytes = result->residue && result->residue <= bytes ? bytes - result->residue : 0;
-	}
-	dgem_feed_done(dma, bytes);
+	dma->error = -EIO;
+	/* many channels leave it at zero, which can't be true */
+	if (result->residue && result->residue <= slot->end - atomic64_read(&dma->job->done))
+		dgem_feed_done(dma, slot->end - result->residue);
 }
 
-static void dgem_feed_callback(void *param, const struct dmaengine_result *result)
+/* do what a piece was waited for that has come back, or failed */
+static void dgem_feed_look(struct dgem_dma_ring *ring, u32 number,
+			   const struct dmaengine_result *failed)
 {
-	struct dgem_dma_slot *slot = param;
-	struct dgem_engine_dma *dma = slot->dma;
+	struct dgem_engine_dma *dma = ring->dma;
 	struct dgem_engine_job *job;
 	unsigned long flags;
 	bool feed;
 
 	spin_lock_irqsave(&dma->lock, flags);
-	if (!dma->job || slot->bank != dma->bank) {
+	if (!dma->job || ring != dma->ring) {
 		/* aborted in the meantime */
 		spin_unlock_irqrestore(&dma->lock, flags);
 		return;
 	}
-	dgem_feed_count(dma, slot, result);
-	dma->head = (dma->head + 1) % DGEM_DMA_SLOTS;
-	dma->in_flight--;
+	if (failed)
+		dgem_feed_fail(dma, number, failed);
+	else
+		dgem_feed_book(dma, number + 1);
 	job = dgem_feed_take(dma);
-	feed = !dma->feeding && (dma->error || (!dma->fed && dma->in_flight <= dma->low));
+	feed = !dma->feeding &&
+	       (dma->error || (!dma->fed && dma->sent - dma->seen <= dma->low));
 	dma->feeding |= feed;
 	spin_unlock_irqrestore(&dma->lock, flags);
 
@@ -157,33 +197,71 @@ static void dgem_feed_callback(void *param, const struct dmaengine_result *resul
 		mod_delayed_work(dma->wq, &dma->feed, 0);
 }
 
-/* where the piece in the cursor reads */
-static dma_addr_t dgem_feed_source(struct dgem_engine_dma *dma, const struct dgem_engine_op *op)
+static void dgem_feed_callback(void *param, const struct dmaengine_result *result)
+{
+	struct dgem_dma_slot *slot = param;
+	struct dgem_dma_ring *ring = slot->ring;
+	u32 number = slot->number;
+
+	if (result && result->result != DMA_TRANS_NOERROR) {
+		dgem_feed_look(ring, number, result);
+		return;
+	}
+	/* either this sees that it is to call, or dgem_feed_wait() sees that it is back */
+	smp_store_mb(ring->back, number + 1);
+	if (READ_ONCE(slot->call))
+		dgem_feed_look(ring, number, NULL);
+}
+
+/*
+ * Have the piece call with which the job is over or, as long as it is not fed, so few are left that
+ * the feeder has something to do.
+ */
+static void dgem_feed_wait(struct dgem_engine_dma *dma)
+{
+	lockdep_assert_held(&dma->lock);
+
+	dgem_feed_book(dma, READ_ONCE(dma->ring->back));
+	dma->low = dma->fed ? 0 : (dma->sent - dma->seen) / 2;
+	if (dma->sent == dma->seen)
+		return;
+	WRITE_ONCE(dgem_feed_slot(dma->ring, dma->sent - dma->low - 1)->call, true);
+	/* pairs with that of dgem_feed_callback() */
+	smp_mb();
+	dgem_feed_book(dma, READ_ONCE(dma->ring->back));
+}
+
+/* where the piece in the cursor reads, of a fill: pieces in a row have blocks of their own */
+static dma_addr_t dgem_feed_pattern(struct dgem_engine_dma *dma, const struct dgem_engine_op *op)
 {
 	u64 phase;
 
-	if (!op->pattern_size)
-		return dma->piece.src;
+	/* a row is a whole number of patterns: where the next one begins will do for its end */
 	phase = dgem_pieces_column(&dma->pieces) - dma->piece.len;
-	return dgem_fill_block(dma->fill, dma->block, op->pattern) + phase % sizeof(op->pattern);
+	return dgem_fill_block(dma->fill, dma->tail % DGEM_DMA_BLOCKS, op->pattern) +
+	       phase % sizeof(op->pattern);
 }
 
 /* submit the piece in the cursor: 0, -EAGAIN if the channel has no descriptor, or -EIO */
-static int dgem_feed_submit(struct dgem_engine_dma *dma, const struct dgem_engine_op *op)
+static int dgem_feed_submit(struct dgem_engine_dma *dma, dma_addr_t src)
 {
 	unsigned long prep = DMA_PREP_INTERRUPT | DMA_CTRL_ACK;
-	struct dgem_dma_slot *slot = &dma->slots[dma->bank][dma->tail];
+	struct dgem_dma_slot *slot = dgem_feed_slot(dma->ring, dma->tail);
 	struct dma_async_tx_descriptor *tx;
 
 	/* later operations may read what this one wrote */
 	if (dgem_pieces_done(&dma->pieces))
 		prep |= DMA_PREP_FENCE;
-	tx = dmaengine_prep_dma_memcpy(dma->chan, dma->piece.dst, dgem_feed_source(dma, op),
-				       dma->piece.len, prep);
+	tx = dmaengine_prep_dma_memcpy(dma->chan, dma->piece.dst, src, dma->piece.len, prep);
 	if (!tx)
 		return -EAGAIN;
 
-	slot->len = dma->piece.len;
+	dma->queued += dma->piece.len;
+	slot->end = dma->queued;
+	slot->number = dma->tail;
+	slot->call = dma->queued - dma->told >= DGEM_DMA_TELL;
+	if (slot->call)
+		dma->told = dma->queued;
 	tx->callback_result = dgem_feed_callback;
 	tx->callback_param = slot;
 	slot->cookie = dmaengine_submit(tx);
@@ -191,14 +269,12 @@ static int dgem_feed_submit(struct dgem_engine_dma *dma, const struct dgem_engin
 		return -EIO;
 
 	dma->piece.len = 0;
-	dma->tail = (dma->tail + 1) % DGEM_DMA_SLOTS;
-	if (op->pattern_size)
-		dma->block = (dma->block + 1) % DGEM_DMA_BLOCKS;
+	dma->tail++;
 	return 0;
 }
 
 /**
- * dgem_feed_partial - ask the channel for the piece that comes back next
+ * dgem_feed_partial - count what came back, and ask the channel for the piece that comes next
  * @dma: the engine with its channel; its @feed_lock is held
  * @cookie: set to the piece's cookie, or to 0 if there is none
  * @error: set to -EIO if the piece failed
@@ -207,6 +283,7 @@ static int dgem_feed_submit(struct dgem_engine_dma *dma, const struct dgem_engin
  */
 u32 dgem_feed_partial(struct dgem_engine_dma *dma, dma_cookie_t *cookie, int *error)
 {
+	const struct dgem_dma_slot *slot;
 	struct dma_tx_state state = {};
 	enum dma_status status;
 	unsigned long flags;
@@ -216,9 +293,13 @@ u32 dgem_feed_partial(struct dgem_engine_dma *dma, dma_cookie_t *cookie, int *er
 
 	*cookie = 0;
 	spin_lock_irqsave(&dma->lock, flags);
-	if (dma->in_flight) {
-		*cookie = dma->slots[dma->bank][dma->head].cookie;
-		len = dma->slots[dma->bank][dma->head].len;
+	if (dma->job && !dma->error) {
+		dgem_feed_book(dma, READ_ONCE(dma->ring->back));
+		if (dma->sent != dma->seen) {
+			slot = dgem_feed_slot(dma->ring, dma->seen);
+			*cookie = slot->cookie;
+			len = slot->end - atomic64_read(&dma->job->done);
+		}
 	}
 	spin_unlock_irqrestore(&dma->lock, flags);
 	if (!len)
@@ -256,13 +337,18 @@ void dgem_feed_abort(struct dgem_engine_dma *dma, int error)
 
 	spin_lock_irqsave(&dma->lock, flags);
 	job = dma->job;
-	/* unless that piece came back, or is behind one that failed */
-	if (job && !dma->error && dma->in_flight &&
-	    dma->slots[dma->bank][dma->head].cookie == cookie)
-		dgem_feed_done(dma, partial);
+	if (job) {
+		dgem_feed_book(dma, READ_ONCE(dma->ring->back));
+		/* unless that piece came back, or is behind one that failed */
+		if (!dma->error && dma->sent != dma->seen &&
+		    dgem_feed_slot(dma->ring, dma->seen)->cookie == cookie)
+			dgem_feed_done(dma, atomic64_read(&job->done) + partial);
+	}
 	dma->job = NULL;
-	dma->in_flight = 0;
-	dma->bank = !dma->bank;
+	dma->ring = &dma->rings[dma->ring == &dma->rings[0]];
+	WRITE_ONCE(dma->ring->back, dma->tail);
+	dma->sent = dma->tail;
+	dma->seen = dma->tail;
 	spin_unlock_irqrestore(&dma->lock, flags);
 
 	if (job)
@@ -277,7 +363,8 @@ static struct dgem_engine_job *dgem_feed_job(struct dgem_engine_dma *dma, bool c
 
 	spin_lock_irqsave(&dma->lock, flags);
 	*error = dma->job ? dma->error : 0;
-	if (dma->job && !dma->error && !dma->fed && (called || dma->in_flight <= dma->low))
+	if (dma->job && !dma->error && !dma->fed &&
+	    (called || dma->sent - dma->seen <= dma->low))
 		job = dma->job;
 	dma->feeding = job || *error;
 	spin_unlock_irqrestore(&dma->lock, flags);
@@ -292,41 +379,44 @@ static struct dgem_engine_job *dgem_feed_job(struct dgem_engine_dma *dma, bool c
  */
 static int dgem_feed_batch(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
 {
-	u32 before = READ_ONCE(dma->in_flight), count = 0;
+	u32 before = dma->tail, seen = READ_ONCE(dma->seen);
 	struct dgem_engine_job *over;
 	unsigned long flags;
 	bool fed = false;
 	int error = 0;
 
-	while (before + count < DGEM_DMA_SLOTS && !error) {
+	while (dma->tail - seen < dma->depth && !error) {
 		const struct dgem_engine_op *op;
+		dma_addr_t src;
 
 		if (!dgem_feed_next(dma, job, &error)) {
 			fed = !error;
 			break;
 		}
 		op = &job->ops[dma->op];
-		/* else it could be a block that some piece still reads */
-		if (op->pattern_size && before + count >= DGEM_DMA_BLOCKS)
-			break;
-		error = dgem_feed_submit(dma, op);
-		if (!error)
-			count++;
+		src = dma->piece.src;
+		if (op->pattern_size) {
+			/* else it could be a block that some piece still reads */
+			if (dma->tail - seen >= DGEM_DMA_BLOCKS)
+				break;
+			src = dgem_feed_pattern(dma, op);
+		}
+		error = dgem_feed_submit(dma, src);
 	}
 
 	spin_lock_irqsave(&dma->lock, flags);
-	dma->in_flight += count;
-	dma->low = dma->in_flight / 2;
+	WRITE_ONCE(dma->sent, dma->tail);
 	dma->fed = fed;
+	dgem_feed_wait(dma);
 	over = dgem_feed_take(dma);
-	if (error == -EAGAIN && dma->in_flight)
+	if (error == -EAGAIN && dma->sent != dma->seen)
 		error = 0;
 	spin_unlock_irqrestore(&dma->lock, flags);
 
 	/* a job that is fed may be gone from here on */
 	if (over)
 		dgem_feed_complete(dma, over, 0);
-	else if (count)
+	else if (dma->tail != before)
 		dma_async_issue_pending(dma->chan);
 	return error;
 }
@@ -380,16 +470,14 @@ void dgem_feed_start(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
 
 	spin_lock_irq(&dma->lock);
 	dma->job = job;
-	dma->head = 0;
-	dma->in_flight = 0;
-	dma->low = 0;
 	dma->fed = false;
 	dma->feeding = true;
 	dma->error = 0;
 	spin_unlock_irq(&dma->lock);
 
 	dma->op = 0;
-	dma->tail = 0;
+	dma->queued = 0;
+	dma->told = 0;
 	dma->piece.len = 0;
 	dgem_feed_open_op(dma, job);
 	dgem_feed_more(dma);
@@ -401,14 +489,15 @@ void dgem_feed_start(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
  */
 void dgem_feed_init(struct dgem_engine_dma *dma)
 {
-	int i;
+	int i, j;
 
 	mutex_init(&dma->feed_lock);
 	spin_lock_init(&dma->lock);
 	INIT_DELAYED_WORK(&dma->feed, dgem_feed_work);
-	for (i = 0; i < DGEM_DMA_SLOTS; i++) {
-		dma->slots[0][i].dma = dma;
-		dma->slots[1][i].dma = dma;
-		dma->slots[1][i].bank = 1;
+	for (i = 0; i < ARRAY_SIZE(dma->rings); i++) {
+		dma->rings[i].dma = dma;
+		for (j = 0; j < DGEM_DMA_SLOTS; j++)
+			dma->rings[i].slots[j].ring = &dma->rings[i];
 	}
+	dma->ring = &dma->rings[0];
 }

@@ -17,22 +17,38 @@ struct dgem_engine_dma;
 struct dgem_fill;
 
 /* pieces with the channel at a time; one that has fewer descriptors says so */
-#define DGEM_DMA_SLOTS	128
+#define DGEM_DMA_SLOTS	512
 /* pieces of fills among them, each with a block of its own to copy */
 #define DGEM_DMA_BLOCKS	16
+
+struct dgem_dma_ring;
 
 /**
  * struct dgem_dma_slot - a piece that is with the channel
  */
 struct dgem_dma_slot {
-	/** @dma: the engine */
-	struct dgem_engine_dma *dma;
+	/** @ring: what it is in */
+	struct dgem_dma_ring *ring;
+	/** @end: bytes of the job that have been written when it has come back */
+	u64 end;
 	/** @cookie: the channel's name for it */
 	dma_cookie_t cookie;
-	/** @len: bytes */
-	u32 len;
-	/** @bank: which of the two rings it is in */
-	u32 bank;
+	/** @number: of the piece among all that the engine has had */
+	u32 number;
+	/** @call: somebody waits for it to come back */
+	bool call;
+};
+
+/**
+ * struct dgem_dma_ring - pieces in the order in which they come back
+ */
+struct dgem_dma_ring {
+	/** @dma: the engine */
+	struct dgem_engine_dma *dma;
+	/** @back: number of the piece that comes back next; callbacks write it, one at a time */
+	u32 back;
+	/** @slots: the pieces, each at its number modulo the number of slots */
+	struct dgem_dma_slot slots[DGEM_DMA_SLOTS];
 };
 
 /**
@@ -55,28 +71,32 @@ struct dgem_engine_dma {
 	struct dgem_pieces pieces;
 	/** @piece: cursor: a piece to hand out next, if its length is not zero */
 	struct dgem_piece piece;
-	/** @tail: cursor: the slot that it takes */
+	/** @tail: cursor: number that it gets */
 	u32 tail;
+	/** @queued: cursor: bytes of the job up to there */
+	u64 queued;
+	/** @told: cursor: as many at the last piece that has to call */
+	u64 told;
+	/** @depth: pieces that the channel may have at a time */
+	u32 depth;
 	/** @fill: blocks to copy for fills */
 	struct dgem_fill *fill;
-	/** @block: the block that the next piece of a fill takes */
-	u32 block;
 
 	/** @lock: protects what follows */
 	spinlock_t lock;
 	/** @job: the running job */
 	struct dgem_engine_job *job;
 	/**
-	 * @slots: two rings of pieces. An abort changes over to the other one: there are channels
-	 * that call back for a piece when they have been terminated already.
+	 * @rings: of which one is in use. An abort changes over to the other one: there are
+	 * channels that call back for a piece when they have been terminated already.
 	 */
-	struct dgem_dma_slot slots[2][DGEM_DMA_SLOTS];
-	/** @bank: the ring in use */
-	u32 bank;
-	/** @head: the slot that comes back next */
-	u32 head;
-	/** @in_flight: pieces with the channel */
-	u32 in_flight;
+	struct dgem_dma_ring rings[2];
+	/** @ring: the one in use */
+	struct dgem_dma_ring *ring;
+	/** @sent: number of the first piece that the channel has not got yet */
+	u32 sent;
+	/** @seen: number of the first piece that is not known to have come back */
+	u32 seen;
 	/** @low: the feeder is called when so few of them are left */
 	u32 low;
 	/** @fed: all pieces have been handed out */
@@ -89,6 +109,7 @@ struct dgem_engine_dma {
 
 void dgem_feed_init(struct dgem_engine_dma *dma);
 void dgem_feed_start(struct dgem_engine_dma *dma, struct dgem_engine_job *job);
+u32 dgem_feed_left(struct dgem_engine_dma *dma);
 u32 dgem_feed_partial(struct dgem_engine_dma *dma, dma_cookie_t *cookie, int *error);
 void dgem_feed_abort(struct dgem_engine_dma *dma, int error);
 

@@ -243,12 +243,12 @@ int dgem_walk_seek(struct dgem_walk *w, u64 offset)
 EXPORT_SYMBOL_IF_KUNIT(dgem_walk_seek);
 
 /* rows are mostly of one run */
-static int dgem_walk_forward(struct dgem_walk *w, u64 bytes)
+static void dgem_walk_forward(struct dgem_walk *w, u64 bytes)
 {
 	if (bytes >= w->run)
-		return dgem_walk_seek(w, w->pos + bytes);
-	dgem_walk_skip(w, bytes);
-	return 0;
+		dgem_walk_seek(w, w->pos + bytes);
+	else
+		dgem_walk_skip(w, bytes);
 }
 
 /**
@@ -358,14 +358,6 @@ bool dgem_pieces_next(struct dgem_pieces *p, struct dgem_piece *piece)
 {
 	u64 len;
 
-	if (!p->left) {
-		if (!p->rows || dgem_walk_forward(&p->src, p->src_skip) ||
-		    dgem_walk_forward(&p->dst, p->dst_skip))
-			return false;
-		p->left = p->width;
-		p->rows--;
-	}
-
 	if (!p->src.run)
 		dgem_walk_load(&p->src);
 	if (!p->dst.run)
@@ -382,27 +374,23 @@ bool dgem_pieces_next(struct dgem_pieces *p, struct dgem_piece *piece)
 	piece->dst = p->dst.addr;
 	piece->len = len;
 
-	dgem_walk_skip(&p->src, len);
-	dgem_walk_skip(&p->dst, len);
 	p->left -= len;
+	if (p->left || !p->rows) {
+		dgem_walk_skip(&p->src, len);
+		dgem_walk_skip(&p->dst, len);
+	} else {
+		/* if the table ends before the next row there is no next piece */
+		dgem_walk_forward(&p->src, len + p->src_skip);
+		dgem_walk_forward(&p->dst, len + p->dst_skip);
+		p->left = p->width;
+		p->rows--;
+	}
 	return true;
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_pieces_next);
 
 /**
- * dgem_pieces_done - tell whether a copy has been cut to its end
- * @p: the cursor
- *
- * Return: true if the pieces handed out so far are the whole copy.
- */
-bool dgem_pieces_done(const struct dgem_pieces *p)
-{
-	return !p->left && !p->rows;
-}
-EXPORT_SYMBOL_IF_KUNIT(dgem_pieces_done);
-
-/**
- * dgem_pieces_column - tell where the last piece ended
+ * dgem_pieces_column - tell where in its row the next piece begins
  * @p: the cursor
  *
  * Return: bytes from the start of the row, or of the first row if the rows are one.

@@ -142,7 +142,18 @@ void dgem_pieces_init(struct dgem_pieces *p,
 		      const struct sg_table *dst_sgt, const struct dgem_rect *dst_rect,
 		      const struct dgem_limits *limits);
 bool dgem_pieces_next(struct dgem_pieces *p, struct dgem_piece *piece);
-bool dgem_pieces_done(const struct dgem_pieces *p);
+
+/**
+ * dgem_pieces_done - tell whether a copy has been cut to its end
+ * @p: the cursor
+ *
+ * Return: true if the pieces handed out so far are the whole copy.
+ */
+static inline bool dgem_pieces_done(const struct dgem_pieces *p)
+{
+	return !p->left && !p->rows;
+}
+
 u64 dgem_pieces_column(const struct dgem_pieces *p);
 
 unsigned int dgem_span_segments(u64 addr, u64 size, u32 max_seg, unsigned long boundary);
