@@ -100,6 +100,11 @@ struct dgem_engine_ops {
 	/** @unprepare: undo @prepare and @reach, the job is over or was never run; may sleep */
 	void (*unprepare)(struct dgem_engine *engine, struct dgem_engine_job *job);
 	/**
+	 * @unprepare_locks: will @unprepare take reservation locks for this job? If not it does
+	 * without the objects as well. Optional: it never does
+	 */
+	bool (*unprepare_locks)(const struct dgem_engine_job *job);
+	/**
 	 * @run: start a job; none other is running. Allocates nothing that could wait for memory.
 	 * An engine that was shut down completes the job with -ENODEV.
 	 */

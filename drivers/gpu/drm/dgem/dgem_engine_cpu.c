@@ -178,6 +178,16 @@ static void dgem_cpu_unprepare(struct dgem_engine *engine, struct dgem_engine_jo
 	}
 }
 
+static bool dgem_cpu_unprepare_locks(const struct dgem_engine_job *job)
+{
+	u32 i;
+
+	for (i = 0; i < job->ref_count; i++)
+		if (!iosys_map_is_null(&job->refs[i].map))
+			return true;
+	return false;
+}
+
 static void dgem_cpu_copy(struct iosys_map *dst, struct iosys_map *src, size_t len)
 {
 	u8 between[64];
@@ -373,6 +383,7 @@ static const struct dgem_engine_ops dgem_engine_cpu_ops = {
 	.prepare = dgem_cpu_prepare,
 	.reach = dgem_cpu_reach,
 	.unprepare = dgem_cpu_unprepare,
+	.unprepare_locks = dgem_cpu_unprepare_locks,
 	.run = dgem_cpu_run,
 	.progress = dgem_cpu_progress,
 	.stop = dgem_cpu_stop,

@@ -52,6 +52,8 @@ struct dgem_job {
 	u64 seen;
 	/** @reap: frees the job where locks may be taken */
 	struct work_struct reap;
+	/** @work_ops: &dgem_engine_job.ops, and behind them &dgem_engine_job.refs */
+	struct dgem_engine_op work_ops[];
 };
 
 static inline struct dgem_job *to_dgem_job(struct drm_sched_job *sched_job)

@@ -157,5 +157,6 @@ int dgem_mem_resource_map(struct dgem_object *obj, struct device *dev, struct sg
 void dgem_mem_resource_unmap(struct dgem_object *obj, struct device *dev, struct sg_table *sgt,
 			     enum dma_data_direction dir);
 int dgem_mem_vaddr_vmap(struct dgem_object *obj, struct iosys_map *map);
+void *dgem_mem_vaddr_at(struct dgem_object *obj, u64 page, u64 *run);
 
 #endif

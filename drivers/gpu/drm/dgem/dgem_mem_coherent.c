@@ -114,5 +114,6 @@ const struct dgem_mem_ops dgem_mem_coherent = {
 	.get_sgt = dgem_mem_span_sgt,
 	.reaches = dgem_mem_span_reaches,
 	.mmap = dgem_coherent_mmap,
+	.at = dgem_mem_vaddr_at,
 	.vmap = dgem_mem_vaddr_vmap,
 };

@@ -73,6 +73,7 @@ const struct dgem_mem_ops dgem_mem_contiguous = {
 	.get_sgt = dgem_mem_span_sgt,
 	.reaches = dgem_mem_span_reaches,
 	.pfn = dgem_mem_span_pfn,
+	.at = dgem_mem_vaddr_at,
 	.vmap = dgem_mem_vaddr_vmap,
 	.begin = dgem_contiguous_begin,
 	.end = dgem_contiguous_end,

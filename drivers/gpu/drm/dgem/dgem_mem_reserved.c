@@ -455,6 +455,7 @@ const struct dgem_mem_ops dgem_mem_reserved = {
 	.unmap = dgem_reserved_unmap_device,
 	.reaches = dgem_reserved_reaches,
 	.mmap = dgem_reserved_mmap,
+	.at = dgem_mem_vaddr_at,
 	.vmap = dgem_mem_vaddr_vmap,
 	.begin = dgem_reserved_begin,
 	.end = dgem_reserved_end,

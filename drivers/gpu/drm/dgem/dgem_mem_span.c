@@ -152,3 +152,17 @@ int dgem_mem_vaddr_vmap(struct dgem_object *obj, struct iosys_map *map)
 	iosys_map_set_vaddr(map, obj->vaddr);
 	return 0;
 }
+
+/**
+ * dgem_mem_vaddr_at - kernel address of a page of such memory, see &dgem_mem_ops.at
+ * @obj: the object
+ * @page: page of the object, in range
+ * @run: set to the pages from there to the end
+ *
+ * Return: the address.
+ */
+void *dgem_mem_vaddr_at(struct dgem_object *obj, u64 page, u64 *run)
+{
+	*run = (obj->base.size >> PAGE_SHIFT) - page;
+	return obj->vaddr + (page << PAGE_SHIFT);
+}

@@ -126,5 +126,6 @@ const struct dgem_mem_ops dgem_mem_vmalloc = {
 	.get_sgt = dgem_mem_span_sgt,
 	.reaches = dgem_mem_span_reaches,
 	.pfn = dgem_vmalloc_pfn,
+	.at = dgem_mem_vaddr_at,
 	.vmap = dgem_mem_vaddr_vmap,
 };

@@ -4,7 +4,10 @@
  */
 
 #include <linux/dma-fence.h>
+#include <linux/kref.h>
 #include <linux/moduleparam.h>
+#include <linux/overflow.h>
+#include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
@@ -31,8 +34,10 @@
  * Nothing between arming a job and signalling its fence allocates: the fence is part of the job,
  * and objects are mapped before. Freeing is another matter: dropping an import takes the
  * reservation lock of a foreign buffer, whose holder may be waiting for one of our later jobs,
- * which the scheduler would run on the very worker that frees. So jobs are freed by a workqueue of
- * their own.
+ * which the scheduler would run on the very worker that frees. So may what the cpu engine has of an
+ * object. Such jobs are freed by a workqueue of their own, and so are those with which an object or
+ * the instance goes. With most jobs nothing goes but what they have themselves, and to wake another
+ * worker for that would cost more than all of it.
  *
  * A file's entities are torn down with the scheduler's workers stopped: the one that takes a job off
  * a queue puts the entity back among those that have more of them, without looking whether it has
@@ -97,16 +102,22 @@ static void dgem_job_complete(struct dgem_engine_job *work, int error)
 struct dgem_job *dgem_job_new(struct dgem_device *ddev, struct dgem_log *log, u32 ops, u32 refs)
 {
 	struct dgem_job *job;
+	size_t size;
 
-	job = kzalloc_obj(*job);
+	size = size_add(struct_size(job, work_ops, ops),
+			array_size(refs, sizeof(*job->work.refs)));
+	job = kvzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
+	/* others keep it for longer than the job */
 	job->fence = kzalloc_obj(*job->fence);
-	job->work.ops = kvcalloc(ops, sizeof(*job->work.ops), GFP_KERNEL_ACCOUNT);
-	job->work.refs = kvcalloc(refs, sizeof(*job->work.refs), GFP_KERNEL_ACCOUNT);
-	if (!job->fence || !job->work.ops || !job->work.refs)
-		goto err_free;
+	if (!job->fence) {
+		kvfree(job);
+		return ERR_PTR(-ENOMEM);
+	}
 
+	job->work.ops = job->work_ops;
+	job->work.refs = (void *)&job->work_ops[ops];
 	kref_init(&job->refs);
 	spin_lock_init(&job->fence->lock);
 	job->work.complete = dgem_job_complete;
@@ -115,13 +126,23 @@ struct dgem_job *dgem_job_new(struct dgem_device *ddev, struct dgem_log *log, u3
 	drm_dev_get(&ddev->drm);
 	atomic_inc(&dgem_jobs);
 	return job;
+}
 
-err_free:
-	kvfree(job->work.refs);
-	kvfree(job->work.ops);
-	kfree(job->fence);
-	kfree(job);
-	return ERR_PTR(-ENOMEM);
+/* what the job has of its own */
+static void dgem_job_free(struct dgem_job *job)
+{
+	if (job->running)
+		dma_fence_put(&job->fence->base);
+	else
+		kfree(job->fence);
+	dgem_log_put(job->log);
+	kvfree(job);
+}
+
+static void dgem_job_gone(void)
+{
+	if (atomic_dec_and_test(&dgem_jobs))
+		wake_up_var(&dgem_jobs);
 }
 
 static void dgem_job_destroy(struct kref *refs)
@@ -133,18 +154,43 @@ static void dgem_job_destroy(struct kref *refs)
 	ddev->engine->ops->unprepare(ddev->engine, &job->work);
 	for (i = 0; i < job->work.ref_count; i++)
 		drm_gem_object_put(&job->work.refs[i].obj->base);
-
-	if (job->running)
-		dma_fence_put(&job->fence->base);
-	else
-		kfree(job->fence);
-	dgem_log_put(job->log);
-	kvfree(job->work.refs);
-	kvfree(job->work.ops);
-	kfree(job);
+	dgem_job_free(job);
 	drm_dev_put(&ddev->drm);
-	if (atomic_dec_and_test(&dgem_jobs))
-		wake_up_var(&dgem_jobs);
+	dgem_job_gone();
+}
+
+/* drop a reference that is not the last: that takes no lock, and ends nothing */
+static bool dgem_put_not_last(struct kref *refs)
+{
+	return refcount_dec_not_one(&refs->refcount);
+}
+
+/*
+ * dgem_job_put() where no lock may be taken. False if it can't be done here; what was done already
+ * of it is not done again by dgem_job_put().
+ */
+static bool dgem_job_put_here(struct dgem_job *job)
+{
+	const struct dgem_engine_ops *ops = job->ddev->engine->ops;
+	struct dgem_engine_job *work = &job->work;
+	struct dgem_device *ddev = job->ddev;
+
+	if (dgem_put_not_last(&job->refs))
+		return true;
+	/* jobs that were taken off a queue are freed by a worker that nobody waits for */
+	if (!job->running || (ops->unprepare_locks && ops->unprepare_locks(work)))
+		return false;
+	while (work->ref_count &&
+	       dgem_put_not_last(&work->refs[work->ref_count - 1].obj->base.refcount))
+		work->ref_count--;
+	if (work->ref_count || !dgem_put_not_last(&ddev->drm.ref))
+		return false;
+
+	/* who drops the last reference to the instance waits for the scheduler's worker: us */
+	ops->unprepare(ddev->engine, work);
+	dgem_job_free(job);
+	dgem_job_gone();
+	return true;
 }
 
 /**
@@ -212,8 +258,10 @@ static void dgem_sched_free(struct drm_sched_job *sched_job)
 		trace_dgem_job_done(job, error);
 	dgem_sched_forget(sched_job);
 	drm_sched_job_cleanup(sched_job);
-	INIT_WORK(&job->reap, dgem_job_reap);
-	queue_work(dgem_reap_wq, &job->reap);
+	if (!dgem_job_put_here(job)) {
+		INIT_WORK(&job->reap, dgem_job_reap);
+		queue_work(dgem_reap_wq, &job->reap);
+	}
 }
 
 static const struct drm_sched_backend_ops dgem_sched_ops = {
