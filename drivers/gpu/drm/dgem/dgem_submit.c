@@ -4,8 +4,10 @@
  */
 
 #include <linux/capability.h>
+#include <linux/hash.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/xarray.h>
 
 #include <drm/dgem_drm.h>
 #include <drm/drm_auth.h>
@@ -37,6 +39,19 @@
 /* elements of the array of operations may grow up to this */
 #define DGEM_MAX_STRIDE	4096
 
+/* places for the handles of a short job, which need no memory then */
+#define DGEM_FEW_PLACES	16
+
+/**
+ * struct dgem_handle_ref - which of a job's objects a handle stands for
+ */
+struct dgem_handle_ref {
+	/** @handle: the handle, or 0 in a place that is free */
+	u32 handle;
+	/** @index: in &dgem_engine_job.refs */
+	u32 index;
+};
+
 /**
  * struct dgem_submit_state - a SUBMIT on its way
  */
@@ -49,8 +64,12 @@ struct dgem_submit_state {
 	struct drm_dgem_submit *args;
 	/** @job: the job */
 	struct dgem_job *job;
-	/** @handles: handle to index in &dgem_engine_job.refs */
-	struct xarray handles;
+	/** @handles: a hash table: a handle has the first place from its own on that was free */
+	struct dgem_handle_ref *handles;
+	/** @bits: its number of places, a power of two that leaves at least half of them free */
+	unsigned int bits;
+	/** @few: room for a small table */
+	struct dgem_handle_ref few[DGEM_FEW_PLACES];
 	/** @outs: what to signal */
 	struct dgem_outs outs;
 };
@@ -77,23 +96,44 @@ static int dgem_submit_prio(struct drm_file *file, const struct drm_dgem_submit 
 	return -EACCES;
 }
 
+static int dgem_submit_handles(struct dgem_submit_state *state)
+{
+	/* each operation has two handles */
+	state->bits = ilog2(roundup_pow_of_two(4 * state->args->op_count));
+	state->handles = state->few;
+	if (BIT(state->bits) > DGEM_FEW_PLACES)
+		state->handles = kvcalloc(BIT(state->bits), sizeof(*state->handles),
+					  GFP_KERNEL_ACCOUNT);
+	return state->handles ? 0 : -ENOMEM;
+}
+
+/* where a handle is, or would be */
+static struct dgem_handle_ref *dgem_submit_place(struct dgem_submit_state *state, u32 handle)
+{
+	u32 at = hash_32(handle, state->bits);
+
+	while (state->handles[at].handle && state->handles[at].handle != handle)
+		at = (at + 1) & (BIT(state->bits) - 1);
+	return &state->handles[at];
+}
+
 /* index of the object in the job, which gets it if it is new */
 static int dgem_submit_ref(struct dgem_submit_state *state, u32 handle, u32 *index)
 {
+	struct dgem_handle_ref *place = dgem_submit_place(state, handle);
 	struct dgem_engine_job *work = &state->job->work;
-	void *entry = xa_load(&state->handles, handle);
 	struct drm_gem_object *gem;
 
-	if (!entry) {
-		entry = xa_mk_value(work->ref_count);
-		if (xa_is_err(xa_store(&state->handles, handle, entry, GFP_KERNEL)))
-			return -ENOMEM;
+	/* handle 0, which there is not, is always new */
+	if (!place->handle) {
 		gem = drm_gem_object_lookup(state->file, handle);
 		if (!gem)
 			return -ENOENT;
+		place->handle = handle;
+		place->index = work->ref_count;
 		work->refs[work->ref_count++].obj = to_dgem_object(gem);
 	}
-	*index = xa_to_value(entry);
+	*index = place->index;
 	return 0;
 }
 
@@ -298,9 +338,11 @@ int dgem_submit(struct dgem_device *ddev, struct drm_file *file, struct drm_dgem
 	if (IS_ERR(state.job))
 		return PTR_ERR(state.job);
 
-	xa_init(&state.handles);
-	ret = dgem_submit_ops(&state);
-	xa_destroy(&state.handles);
+	ret = dgem_submit_handles(&state);
+	if (!ret)
+		ret = dgem_submit_ops(&state);
+	if (state.handles != state.few)
+		kvfree(state.handles);
 	if (ret)
 		goto out_put;
 
