@@ -38,7 +38,7 @@
 #include <trace/events/power.h>
 
 #define DMA_BARE_BUFFER	SZ_64K
-#define DMA_BARE_TIMEOUT	(60 * HZ)
+#define DMA_BARE_TIMEOUT	(600 * HZ)
 
 /**
  * struct dma_bare - a batch on its way

@@ -60,10 +60,14 @@ class Costs:
         return next((row["instructions"] for row in self.rows if row["op"] == op
                      and row["peer"] == peer and row["count"] == count), None)
 
-    def own(self, op, count=1):
+    def bare(self, op):
+        """What it costs without dgem: the channel's part, or the processor's own copying."""
+        return self.cost(op, "bare") or self.cost(op, "cpu")
+
+    def own(self, op, count=1, without=None):
         """What of it is dgem's; a channel that costs more without dgem costs nothing with it."""
         cost = self.cost(op, "dgem", count)
-        return None if cost is None else max(0, cost - (self.cost(op, "bare") or 0))
+        return None if cost is None else max(0, cost - (self.bare(without or op) or 0))
 
     def mib(self, peer):
         """Instructions of a copy of 1 MiB, or None."""
@@ -86,10 +90,12 @@ def _lines(costs):
                          and row["peer"] == "dgem"}):
         own = costs.own("job", count)
         yield (f"a job, {count} queued", costs.cost("job", "dgem", count),
-               costs.cost("job", "bare"), own, JOB, _verdict(own, JOB))
+               costs.bare("job"), own, JOB, _verdict(own, JOB))
     own = costs.own("segment")
-    yield ("a further segment", costs.cost("segment", "dgem"), costs.cost("segment", "bare"), own,
+    yield ("a further segment", costs.cost("segment", "dgem"), costs.bare("segment"), own,
            SEGMENT, _verdict(own, SEGMENT))
+    yield ("a job with a sync_file", costs.cost("job-told", "dgem"), costs.bare("job"),
+           costs.own("job-told", 1, "job"), None, "")
     yield "copy of 1 MiB", costs.mib("dgem"), costs.mib("bare"), None, None, ""
     yield "the same by the processor", costs.mib("cpu"), None, None, None, ""
 

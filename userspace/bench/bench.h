@@ -66,6 +66,12 @@ static inline uint64_t begin(void)
 	return now();
 }
 
+/* Set a value of the kernel's, if it has it. */
+void set_value(const char *path, const char *text);
+
+/* Have the kernel put off what it does now and then for its own sake. */
+void quieten(void);
+
 /* Find out what asking for the time takes; record() takes it off. */
 void meter_start(void);
 

@@ -4,7 +4,6 @@
  *
  * dgem_bench [--bounce | --rates | --own] [--min MIB] [--max MIB]: see bench.h.
  */
-#include <fcntl.h>
 #include <getopt.h>
 #include <sched.h>
 #include <stdio.h>
@@ -23,30 +22,16 @@ static unsigned int times_for(uint64_t size)
 	return size > MIB ? 9 : 12;
 }
 
-/* Not all kernels have all of these, and not all users may. */
-static void set(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, text, strlen(text)) < 0)
-		fprintf(stderr, "dgem_bench: %s: not set\n", path);
-	close(fd);
-}
-
 /*
  * Nothing of ours is scheduled away or faulted in: a real-time process, locked into memory, that
- * may take all the time there is. What the kernel does now and then for its own sake waits.
+ * may take all the time there is.
  */
 static void settle(void)
 {
 	struct sched_param param = { .sched_priority = 1 };
 
-	set("/proc/sys/kernel/sched_rt_runtime_us", "-1");
-	set("/proc/sys/kernel/watchdog", "0");
-	set("/proc/sys/vm/stat_interval", "100000");
-	set("/proc/sys/vm/dirty_writeback_centisecs", "0");
+	quieten();
+	set_value("/proc/sys/kernel/sched_rt_runtime_us", "-1");
 	if (sched_setscheduler(0, SCHED_FIFO, &param))
 		die("sched_setscheduler");
 	if (mlockall(MCL_CURRENT))
@@ -62,8 +47,8 @@ static void warm_up(uint64_t size)
 {
 	unsigned int i, j;
 
-	set("/proc/sys/vm/drop_caches", "3");
-	set("/proc/sys/vm/compact_memory", "1");
+	set_value("/proc/sys/vm/drop_caches", "3");
+	set_value("/proc/sys/vm/compact_memory", "1");
 	for (j = 0; j < 2; j++) {
 		for (i = 0; i < source_count; i++) {
 			struct buffer buffer = { .size = size };

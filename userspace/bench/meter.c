@@ -5,6 +5,7 @@
  * What was measured.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -42,6 +44,33 @@ void die(const char *format, ...)
 	va_end(args);
 	fprintf(stderr, ": %s\n", strerror(error));
 	exit(1);
+}
+
+/* Not all kernels have all of these, and not all users may. */
+void set_value(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, text, strlen(text)) < 0)
+		fprintf(stderr, "dgem_bench: %s: not set\n", path);
+	close(fd);
+}
+
+void quieten(void)
+{
+	set_value("/proc/sys/kernel/watchdog", "0");
+	set_value("/proc/sys/vm/compaction_proactiveness", "0");
+	set_value("/proc/sys/vm/dirty_writeback_centisecs", "0");
+	/*
+	 * Counts that have changed since they were last gathered are looked at whenever the
+	 * processor has nothing to do, until they have been gathered once more: let that be over.
+	 */
+	set_value("/proc/sys/vm/stat_interval", "1");
+	sleep(4);
+	set_value("/proc/sys/vm/stat_interval", "100000");
+	sleep(2);
 }
 
 void meter_start(void)
