@@ -35,11 +35,13 @@ def _grid(head, body):
 
 
 def _targets(figures):
-    body = []
-    for line in targets.lines(figures):
+    body, lines = [], targets.lines(figures)
+    for line in lines:
         peer = f"{line.peer[0]:,} {line.peer[1]}" if line.peer else "-"
         body.append((line.text, peer, _number(line.limit), _number(line.cost), line.verdict))
-    return _grid(("operation (16 MiB)", "best peer, same boot", "at most", "dgem", ""), body)
+    reached = sum(line.verdict == targets.REACHED for line in lines)
+    return [*_grid(("operation (16 MiB)", "best peer, same boot", "at most", "dgem", ""), body),
+            f"{reached} of {len(lines)} reached."]
 
 
 def _peers(figures, columns, ops):
