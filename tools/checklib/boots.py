@@ -39,12 +39,11 @@ class Boot:
 # Tests that would only skip are left out: user memory where the engine's reach is limited, device
 # windows where it has no device, and what takes an IOMMU, a kernel that can sleep or one that
 # bounces whatever devices do. make check-engines has the engines for those that look at what is
-# particular to one, its limits and events, which take minutes. What no engine has a part in is
-# tested once, in the machine with two processors, and so is direct I/O: it copies megabytes, which
-# takes edu longer than a test waits for a job.
+# particular to one, its limits and events, which take minutes, and so does direct I/O. What no
+# engine has a part in is tested once, in the machine with two processors.
 NOWHERE = "-dgem_bounce -dgem_iommu -dgem_suspend"
 PARTICULAR = "-dgem_limits -dgem_trace"
-LARGE = "-dgem_direct_io"
+SLOW = "-dgem_direct_io"
 NO_ENGINE = ("-dgem_configfs -dgem_debugfs -dgem_dumb -dgem_fault -dgem_fdinfo -dgem_mmap "
              "-dgem_pool -dgem_quota -dgem_race -dgem_vma")
 POOL = ["--append", "memmap=16M$0x8000000"]
@@ -53,7 +52,7 @@ ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL]
 BOOTS = (
     Boot("edu", ICOUNT,
          ["dmatest", LOAD, "kunit",
-          f"igt -dgem_import -dgem_interop -dgem_user {NOWHERE} {PARTICULAR} {LARGE} {NO_ENGINE}",
+          f"igt -dgem_import -dgem_interop -dgem_user {NOWHERE} {PARTICULAR} {SLOW} {NO_ENGINE}",
           "unload"], 2400),
     Boot("cpu", ["--smp", "2", "--load", "", *POOL],
          [f"{LOAD} engine=cpu pool_mib=8", f"igt -dgem_io {NOWHERE} {PARTICULAR}", "library",

@@ -19,7 +19,7 @@ SLOTS = ["--qemu=-device", "--qemu=edu,addr=0x8", "--qemu=-device", "--qemu=edu,
 VIRTUAL = ["--icount", "3", "--smp", "1", "--load", "edu_dma", *boots.POOL]
 LOAD = boots.LOAD
 # Foreign memory, and the caller's own, may lie beyond edu's 28 bits.
-NEAR = f"igt -dgem_import -dgem_interop -dgem_user {boots.NOWHERE} {boots.LARGE}"
+NEAR = f"igt -dgem_import -dgem_interop -dgem_user {boots.NOWHERE}"
 
 
 # Beyond the engine's reach there are 1 GiB of memory, and the contiguous sort.
@@ -56,7 +56,7 @@ PCS = (
         ["--smp", "2", "--edu", "2", "--load", "edu_dma", *boots.POOL],
         ["moving", LOAD, "igt dgem_submit dgem_life", "unload"], 3600),
     Row("q35-iommu", "edu, MSI", "intel-iommu", VIRTUAL + ["--edu", "--iommu"],
-        ["channels", LOAD, f"igt -dgem_suspend {boots.LARGE}", "unload"], 3600),
+        ["channels", LOAD, "igt -dgem_suspend", "unload"], 3600),
     Row("q35-cpu", "cpu", "-", ["--smp", "2", "--load", "", *boots.POOL],
         [f"{LOAD} engine=cpu", f"igt -dgem_io {boots.NOWHERE}", "unload"], 3600),
 )
