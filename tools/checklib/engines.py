@@ -123,15 +123,16 @@ class BoardRun(Run):
         """Run it to its end, noting what it is doing."""
         os.makedirs(self.out, exist_ok=True)
         self.progress, begin = "boots", time.monotonic()
-        arch = board.MACHINES[self.name].arch
-        kernel = Kernel("newest", self.flavour, arch).ensure()
-        machine = board.Board(kernel, TREE, self.name, [step.replace(" ", ":") for step in
-                                                        self.boot.steps],
-                              self.boot.options, APPEND[self.name])
-        ended = machine.run(board.build_tests(TREE, arch), f"{self.out}/console.txt",
-                            self.boot.limit, self._listen)
+        machine = self._board([step.replace(" ", ":") for step in self.boot.steps])
+        ended = machine.run(board.build_tests(TREE, machine.kernel.arch),
+                            f"{self.out}/console.txt", self.boot.limit, self._listen)
         self.status = {"state": "exit" if ended else "died", "seconds": time.monotonic() - begin}
         self.progress = self.status["state"]
+
+    def _board(self, steps):
+        arch = board.MACHINES[self.name].arch
+        kernel = Kernel("newest", self.flavour, arch).ensure()
+        return board.Board(kernel, TREE, self.name, steps, self.boot.options, APPEND[self.name])
 
     def _listen(self, line):
         found = re.match(r"board: (?:step|start) (.*)", line)

@@ -169,8 +169,10 @@ def judge_skips(group, results, rules):
     for result in results:
         if result.verdict != SKIP:
             continue
+        where = f"{group}/{result.name}"
         reasons = [reason for pattern, reason in rules
-                   if re.search(pattern, f"{group}/{result.name}")]
+                   if re.search(pattern, where) or re.search(pattern, f"{where}: {result.text}",
+                                                             re.S)]
         if reasons:
             result.text = f"{reasons[0]} ({result.text})"
         else:

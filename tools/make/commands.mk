@@ -8,7 +8,8 @@ VM	:= tools/vm
 USER	:= $(O)/build/userspace
 
 .PHONY: all modules userspace check check-style check-intree check-packages check-docs
-.PHONY: check-engines check-interop demo bench install uninstall clean help
+.PHONY: check-engines check-interop check-kernels check-ports
+.PHONY: demo bench install uninstall clean help
 
 all: modules userspace ## modules for KDIR, and the user space
 
@@ -35,6 +36,12 @@ check-engines: ## the same tests on every engine and platform there is a machine
 
 check-interop: ## dgem's buffers in other drivers' hands, and theirs in dgem's
 	tools/check-interop
+
+check-kernels: ## the modules beside Debian's own kernels, the oldest one too
+	tools/check-kernels
+
+check-ports: ## other processors and pages, and 32-bit programs
+	tools/check-ports
 
 check-intree: ## as a part of the kernel: patch series applied, built =m and =y, booted
 	tools/check-intree

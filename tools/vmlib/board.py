@@ -19,8 +19,9 @@ from .apt import Apt
 from .archive import Archive
 from .base import TOOLS, VmError, cache, lock, run, say, work_directory
 from .machine import DEBUG, die_with_parent
-from .modules import Modules
+from .processors import PROCESSORS
 from .rootfs import RootFs
+from .stockboot import FOREIGN_SUITES, modules_of
 
 # The processor, the console, QEMU's words for the machine and the kernel's.
 Sort = namedtuple("Sort", "arch console machine append")
@@ -29,21 +30,23 @@ MACHINES = {
     "virt": Sort("arm64", "ttyAMA0", VIRT + ["virt,gic-version=3"], []),
     "virt-smmu": Sort("arm64", "ttyAMA0", VIRT + ["virt,gic-version=3,iommu=smmuv3"], []),
     "zcu102": Sort("arm64", "ttyPS0", ["-M", "xlnx-zcu102"], []),
+    # PCI within reach of a processor without LPAE
+    "virt32": Sort("arm", "ttyAMA0", ["-cpu", "cortex-a15", "-M", "virt,highmem=off"], []),
+    "riscv": Sort("riscv64", "ttyS0", ["-M", "virt"], []),
     "q35-sleep": Sort("x86_64", "ttyS0", ["-cpu", "max,la57=off", "-M", "q35"],
                       ["tsc=reliable", "no_timer_check"]),
 }
-PROGRAMS = {"arm64": ("run-arm64", "qemu-system-aarch64"), "x86_64": ("run", "qemu-system-x86_64")}
-COMPILERS = {"arm64": "aarch64-linux-gnu-gcc", "x86_64": "gcc"}
 
 
 def busybox(arch):
     """A static busybox of Debian's."""
     if arch == "x86_64":
         return f"{RootFs().ensure().root}/bin/busybox"
-    path = cache("arm64", "busybox")
-    with lock("arm64"):
+    debian = PROCESSORS[arch].debian
+    path = cache(debian, "busybox")
+    with lock(f"busybox-{debian}"):
         if not os.path.exists(path):
-            apt = Apt(arch="arm64")
+            apt = Apt(FOREIGN_SUITES, debian)
             apt.update()
             deb = apt.fetch("busybox-static", apt.candidate("busybox-static"))
             with work_directory() as work:
@@ -55,12 +58,13 @@ def busybox(arch):
     return path
 
 
-def build_tests(tree, arch="arm64"):
+def build_tests(tree, arch):
     """The IGT tests with their own runtime; the directory they are in."""
-    host.require("user", *(["arm64"] if arch == "arm64" else []))
-    out = f"{tree}/out/igt-tests-{arch}"
-    with lock(f"igt-tests-{arch}"):
-        run(["make", "-j2", "-C", f"{tree}/igt-tests", "LIBIGT=none", f"CC={COMPILERS[arch]}",
+    processor = PROCESSORS[arch]
+    host.require(*([processor.make] if processor.cross else []), "user")
+    out = f"{tree}/out/igt-tests-{processor.make}"
+    with lock(f"igt-tests-{processor.make}"):
+        run(["make", "-j2", "-C", f"{tree}/igt-tests", "LIBIGT=none", f"CC={processor.cross}gcc",
              f"OUT={out}"], log=f"{out}.log")
     return out
 
@@ -69,17 +73,18 @@ class Board:
     """A machine about to be started; steps are those of guest/board."""
 
     def __init__(self, kernel, tree, name, steps, options=(), append=()):
-        host.require(PROGRAMS[MACHINES[name].arch][0])
+        processor = PROCESSORS[kernel.arch]
+        host.require(f"run-{processor.make}" if processor.cross else "run")
         self.kernel, self.tree, self.name, self.steps = kernel, tree, name, steps
         self.options, self.append = list(options), list(append)
 
     def _initramfs(self, path, tests):
-        modules = Modules(self.kernel, self.tree)
+        modules = modules_of(self.kernel, self.tree)
         modules.ensure()
         with open(path, "wb") as file:
             archive = Archive(file)
             archive.copy("init", f"{TOOLS}/guest/board")
-            archive.copy("bin/busybox", busybox(MACHINES[self.name].arch))
+            archive.copy("bin/busybox", busybox(self.kernel.arch))
             for each in sorted(glob.glob(f"{tests}/dgem_*")) + [f"{tests}/test-list.txt"]:
                 if not each.endswith(".o"):
                     archive.copy(f"tests/{os.path.basename(each)}", each)
@@ -99,7 +104,7 @@ class Board:
         """Boot, hear every line of the console, and leave them in a file; whether it came to its
         end."""
         sort = MACHINES[self.name]
-        busybox(sort.arch)
+        busybox(self.kernel.arch)
         with work_directory() as work:
             self._initramfs(f"{work}/initramfs", tests)
             words = [f"console={sort.console}", "loglevel=4", "panic=-1", "oops=panic",
@@ -107,10 +112,11 @@ class Board:
                      "rcupdate.rcu_cpu_stall_timeout=120", *sort.append, *self.append,
                      *(DEBUG if self.kernel.flavour == "debug" else []),
                      "steps=" + ",".join(self.steps)]
-            args = [PROGRAMS[sort.arch][1], *sort.machine, "-nodefaults", "-no-user-config",
-                    "-no-reboot", "-display", "none", "-kernel", self.kernel.image,
-                    "-initrd", f"{work}/initramfs", "-serial", "stdio",
-                    "-append", " ".join(words), *self._device_tree(work), *self.options]
+            args = [f"qemu-system-{PROCESSORS[self.kernel.arch].qemu}", *sort.machine,
+                    "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+                    "-serial", "stdio", "-kernel", self.kernel.image,
+                    "-initrd", f"{work}/initramfs", "-append", " ".join(words),
+                    *self._device_tree(work), *self.options]
             say(f"board: {self.name}: {', '.join(self.steps)}")
             with open(log, "w", encoding="utf-8") as file:
                 return _attend(args, file, timeout, hear)

@@ -11,10 +11,11 @@ import time
 
 from . import base, host
 from .base import TREE, VmError, cache, say
-from .kernel import ARCHES, FLAVOURS, KERNELS, Kernel, resolve
+from .kernel import FLAVOURS, KERNELS, Kernel, resolve
 from .machine import BROKEN, WARNED, Machine
-from .modules import Modules
-from .rootfs import RootFs
+from .processors import PROCESSORS
+from .rootfs import RootFs, RootFs32
+from .stockboot import STOCK, StockKernel, modules_of
 
 INTRODUCTION = """\
 Boots a small virtual machine (QEMU, no KVM needed) with dgem in it.
@@ -62,12 +63,18 @@ def parser():
     kernel = argparse.ArgumentParser(add_help=False)
     kernel.add_argument("--kernel", default="newest", metavar="NAME",
                         help=f"{', '.join(KERNELS)}, or another series that Debian has (newest)")
-    kernel.add_argument("--flavour", choices=FLAVOURS, default="plain",
-                        help="debug has every checker on and is several times slower (plain)")
-    kernel.add_argument("--arch", choices=ARCHES, default="x86_64", help="processor (x86_64)")
+    kernel.add_argument("--flavour", choices=(*FLAVOURS, STOCK), default="plain",
+                        help="debug has every checker on and is several times slower; stock is "
+                             "Debian's own, also of 6.1 (plain)")
+    kernel.add_argument("--arch", choices=PROCESSORS, default="x86_64",
+                        help="processor; stock kernels are there for all of them (x86_64)")
     tree = argparse.ArgumentParser(add_help=False)
     tree.add_argument("--tree", default=TREE, metavar="DIR",
                       help="work on another copy of the project (this one)")
+
+    user = argparse.ArgumentParser(add_help=False)
+    user.add_argument("--user", choices=("amd64", "i386"), default="amd64",
+                      help="what the guest's programs are made for (amd64)")
 
     guest = argparse.ArgumentParser(add_help=False)
     group = guest.add_argument_group("machine")
@@ -115,9 +122,9 @@ def parser():
         return sub
 
     command("shell", _guest, "boot and give a prompt (Ctrl-A X ends the machine)",
-            kernel, tree, guest, epilog=GUEST).set_defaults(command=None)
-    sub = command("run", _guest, "boot, run one command, power off", kernel, tree, guest,
-                  epilog=GUEST)
+            kernel, tree, user, guest, epilog=GUEST).set_defaults(command=None)
+    sub = command("run", _guest, "boot, run one command, power off", kernel, tree, user,
+                  guest, epilog=GUEST)
     sub.usage = "tools/vm run [OPTION]... -- COMMAND [ARGUMENT]..."
     sub.add_argument("command", nargs="+", metavar="COMMAND", help="the command and its arguments")
     command("build", _build, "build a kernel (resumes where it was interrupted)", kernel)
@@ -125,7 +132,7 @@ def parser():
     sub.add_argument("-k", "--keep-going", action="store_true", help="show every file's errors")
     sub.usage = "tools/vm modules [OPTION]... [-- MAKE-ARGUMENT...]"
     sub.add_argument("make", nargs="*", metavar="MAKE-ARGUMENT", help="such as W=1 or C=1")
-    command("rootfs", _rootfs, "make the guest's file system")
+    command("rootfs", _rootfs, "make the guest's file system", user)
     sub = command("path", _path, "print where something is (made first if need be)", kernel, tree)
     sub.add_argument("what", choices=PATHS)
     sub = command("host", _host, "install what the machine itself needs")
@@ -134,8 +141,16 @@ def parser():
     command("update", _update, "look for newer kernels and packages")
     sub = command("clean", _clean, "delete what is cached")
     sub.add_argument("what", nargs="*", default=["modules"], metavar="WHAT",
-                     help="modules, kernel, source, rootfs, debs, apt or all (modules)")
+                     help="modules, kernel, source, rootfs, rootfs-i386, builder, debs, apt or all "
+                          "(modules)")
     return top
+
+
+def _kernel(options):
+    """The kernel that was asked for, made if need be."""
+    if options.flavour == STOCK:
+        return StockKernel(options.kernel, options.arch).ensure()
+    return Kernel(options.kernel, options.flavour, options.arch).ensure()
 
 
 def _guest(options):
@@ -147,14 +162,13 @@ def _guest(options):
         options.display = options.display or "VGA"
         options.screenshot = os.path.abspath(options.screenshot)
     options.tree = os.path.abspath(options.tree)
-    kernel = Kernel(options.kernel, options.flavour, options.arch).ensure()
-    modules = Modules(kernel, options.tree, own=not options.no_modules)
+    kernel = _kernel(options)
+    modules = modules_of(kernel, options.tree, own=not options.no_modules)
     modules.ensure()
     if options.load is None:
         have = {os.path.basename(path)[:-3] for path in modules.built()}
         options.load = [name for name in ("edu_dma", "dgem") if name in have]
-    rootfs = RootFs().ensure()
-    outcome = Machine(options, kernel, modules, rootfs, _out(options)).run()
+    outcome = Machine(options, kernel, modules, _root(options), _out(options)).run()
     return _verdict(options, outcome)
 
 
@@ -188,18 +202,22 @@ def _verdict(options, outcome):
 
 
 def _build(options):
-    print(Kernel(options.kernel, options.flavour, options.arch).ensure().build)
+    print(_kernel(options).build)
 
 
 def _modules(options):
-    kernel = Kernel(options.kernel, options.flavour, options.arch).ensure()
-    modules = Modules(kernel, os.path.abspath(options.tree))
+    kernel = _kernel(options)
+    modules = modules_of(kernel, os.path.abspath(options.tree))
     print(modules.ensure(options.make, options.keep_going), end="")
     print(modules.folder)
 
 
-def _rootfs(_):
-    print(RootFs().ensure().root)
+def _root(options):
+    return (RootFs32 if options.user == "i386" else RootFs)().ensure()
+
+
+def _rootfs(options):
+    print(_root(options).root)
 
 
 def _path(options):
@@ -208,8 +226,8 @@ def _path(options):
     elif options.what == "rootfs":
         print(RootFs().ensure().root)
     else:
-        kernel = Kernel(options.kernel, options.flavour, options.arch).ensure()
-        modules = Modules(kernel, os.path.abspath(options.tree))
+        kernel = _kernel(options)
+        modules = modules_of(kernel, os.path.abspath(options.tree))
         print({"build": kernel.build, "source": kernel.source, "image": kernel.image,
                "modules": modules.folder}[options.what])
 
@@ -225,7 +243,8 @@ def _update(_):
 
 
 def _clean(options):
-    known = ("modules", "kernel", "source", "rootfs", "debs", "apt", "resolved", "work", "locks")
+    known = ("modules", "kernel", "source", "rootfs", "rootfs-i386", "builder", "debs", "apt",
+             "resolved", "work", "locks")
     for name in known if "all" in options.what else options.what:
         if name not in known:
             raise VmError(f"nothing cached is called {name!r}")

@@ -21,8 +21,25 @@ NEEDS = {
         "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
         "/usr/aarch64-linux-gnu/include/stdio.h": "libc6-dev-arm64-cross",
     },
+    "arm": {
+        "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf",
+        "/usr/arm-linux-gnueabihf/include/stdio.h": "libc6-dev-armhf-cross",
+    },
+    "riscv": {
+        "riscv64-linux-gnu-gcc": "gcc-riscv64-linux-gnu",
+        "/usr/riscv64-linux-gnu/include/stdio.h": "libc6-dev-riscv64-cross",
+    },
+    "i386": {
+        "/usr/lib/gcc/x86_64-linux-gnu/*/32/libgcc.a": "gcc-{gcc}-multilib",
+        "/usr/include/libdrm/drm.h": "libdrm-dev",
+    },
     "run": {"qemu-system-x86_64": "qemu-system-x86"},
     "run-arm64": {"qemu-system-aarch64": "qemu-system-arm"},
+    "run-arm": {"qemu-system-arm": "qemu-system-arm"},
+    "run-riscv": {
+        "qemu-system-riscv64": "qemu-system-misc",
+        "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin": "opensbi",
+    },
     "rootfs": {"mke2fs": "e2fsprogs"},
     "user": {
         "gcc": "gcc", "meson": "meson", "ninja": "ninja-build", "pkg-config": "pkg-config",

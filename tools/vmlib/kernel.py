@@ -35,6 +35,8 @@ class Kernel:
     """One kernel in one flavour: where it is, and how it comes to be."""
 
     def __init__(self, name="newest", flavour="plain", arch="x86_64"):
+        if arch not in ARCHES:
+            raise VmError(f"for {arch} there are only Debian's own kernels (--flavour stock)")
         self.name, self.flavour, self.arch = name, flavour, arch
         self.package, self.version = resolve(name)
         self.series = self.package.rsplit("-", 1)[1]

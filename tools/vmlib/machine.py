@@ -109,6 +109,8 @@ class Machine:
                          _assignments(settings) + _assignments(exports, "export "))
             command = shlex.join(options.command or [])
             archive.data("guest/command", f"exec {command}\n".encode())
+            early = "".join(f"{each}\n" for each in self.modules.early)
+            archive.data("guest/early", early.encode())
             with self.modules.locked():
                 archive.tree("lib/modules", f"{self.modules.root}/lib/modules")
             archive.close()

@@ -45,6 +45,9 @@ def mirror(tree, copy):
 class Modules:
     """The module directory that a guest gets: the kernel's own, and dgem's if asked for."""
 
+    # What the guest's first program has to load; here that is part of the kernel.
+    early = ()
+
     def __init__(self, kernel, tree=TREE, own=True):
         self.kernel, self.tree, self.own = kernel, tree, own
         which = digest(tree) if own else "none"

@@ -52,6 +52,7 @@ class Root:
 
     NAME = ""
     SUITES = SUITES
+    ARCH = "amd64"
 
     def __init__(self, packages, refresh=False, parts=None):
         self.packages, self.parts = packages, parts or {}
@@ -65,7 +66,7 @@ class Root:
 
     def _choose(self, refresh):
         """Note the packages to use from now on; see kernel.resolve()."""
-        apt = Apt(self.SUITES)
+        apt = Apt(self.SUITES, self.ARCH)
         apt.update(force=refresh)
         debs = apt.closure(self.packages) + apt.alone(self.parts)
         write(cache("resolved", f"{self.NAME}.json"), json.dumps(debs, indent=0) + "\n")
@@ -87,7 +88,7 @@ class Root:
                 self._choose(refresh=False)
             if not os.path.isdir(self.top):
                 say(f"{self.NAME}: fetching {len(self.debs)} packages")
-                folder = Apt(self.SUITES).fetch_closure(self.packages, self.parts)
+                folder = Apt(self.SUITES, self.ARCH).fetch_closure(self.packages, self.parts)
                 with fresh_directory(self.top) as work:
                     self._make_root(f"{work}/root", folder)
                     self._finish(work)
@@ -143,6 +144,15 @@ class RootFs(Root):
         room = f"{(size + files * 4) * 11 // 10 + 16384}k"
         run(["mke2fs", "-q", "-t", "ext2", "-b", "4096", "-m", "0", "-N", files + 1000,
              "-E", "root_owner=0:0", "-d", root, image, room])
+
+
+class RootFs32(RootFs):
+    """The same for 32-bit programs, of packages for them."""
+
+    NAME = "rootfs-i386"
+    # Backports are made for other processors.
+    SUITES = ("trixie", "sid")
+    ARCH = "i386"
 
 
 class Builder(Root):

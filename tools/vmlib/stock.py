@@ -13,6 +13,8 @@ from .base import VmError, cache, read, run, write
 from .rootfs import Builder
 
 STOCK = ("6.1", "6.12", "newest")
+# The compilers of kernels for other processors; those for this machine's come with its headers.
+COMPILERS = ("gcc-14-aarch64-linux-gnu", "gcc-14-arm-linux-gnueabihf", "gcc-14-riscv64-linux-gnu")
 
 
 def releases(refresh=False):
@@ -46,7 +48,7 @@ class Stock:
         self.releases = releases(refresh)
         packages = [f"linux-{what}-{release}" for release in self.releases.values()
                     for what in ("headers", "image")]
-        self.builder = Builder(packages, refresh)
+        self.builder = Builder(packages + list(COMPILERS), refresh)
 
     def ensure(self):
         """Fetch and unpack what is not there."""
@@ -69,12 +71,3 @@ class Stock:
         own = ["--map-root-user", "--pid", "--fork"] if os.geteuid() else []
         return run(["unshare", "--mount", *own, "sh", "-ec", script, "sh", self.builder.root,
                     command], **kwargs)
-
-    def image(self, name):
-        """The kernel to boot; the older are in /boot."""
-        old = f"{self.builder.root}/boot/vmlinuz-{self.releases[name]}"
-        return old if os.path.exists(old) else f"{self.modules(name)}/vmlinuz"
-
-    def modules(self, name):
-        """Its own modules: lib/modules/RELEASE."""
-        return f"{self.builder.root}/lib/modules/{self.releases[name]}"
