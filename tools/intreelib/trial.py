@@ -24,7 +24,9 @@ from vmlib.rootfs import RootFs
 from . import content, install, series
 
 OPTIONS = ("DRM_DGEM", "EDU_DMA", "DRM_DGEM_KUNIT_TEST")
-BUILD_STEP = 5
+# Our folders, and where the tree mentions them once they can be built.
+FOLDERS = ((content.DRIVER, "drivers/gpu/drm/Makefile", "CONFIG_DRM_DGEM"),
+           (content.PROVIDER, "drivers/dma/Makefile", "CONFIG_EDU_DMA"))
 
 
 def own_namespace():
@@ -57,6 +59,8 @@ def cover(path, layers):
 
 class Installed:
     """The modules of such a kernel, as a machine wants them."""
+
+    early = ()
 
     def __init__(self, root):
         self.root = root
@@ -124,20 +128,25 @@ class Trial:
             raise VmError(f"left behind: {', '.join(left)}")
 
     def _apply(self):
-        """The series, patch by patch; from the step on that says so, the driver builds."""
+        """The series, patch by patch, each of which builds what there is to be built by then."""
         with tempfile.TemporaryDirectory() as work:
             names = series.write(self.kernel.source, f"{work}/series")
             for name in names[1:]:
                 run(["patch", "-p1", "-s", "-f", "-i", f"{work}/series/{name}"],
                     cwd=self.kernel.source)
-                if int(name[:4]) == BUILD_STEP:
-                    self._configure("m")
-                    self.kernel.make("-s", "prepare", "drivers/gpu/drm/dgem/")
+                self._build_patch()
         version = content.version_of(self.kernel.source)
         wrong = [name for name, text in content.files(version).items()
                  if read(f"{self.kernel.source}/{name}", default="") != text]
         if wrong:
             raise VmError(f"not as installed: {', '.join(wrong)}")
+
+    def _build_patch(self):
+        """Build our folders that the tree's own Makefiles know."""
+        folders = [folder for folder, file, name in FOLDERS
+                   if name in read(f"{self.kernel.source}/{file}")]
+        self._configure("m")
+        self.kernel.make("-s", "prepare", *(f"{folder}/" for folder in folders))
 
     def _configure(self, value):
         config = f"{self.kernel.build}/.config"
