@@ -62,9 +62,10 @@ IGT_TEST_DESCRIPTION("Whatever goes away while jobs run and wait, nothing is los
 #define SIZE	4096ull
 #define FEW	3
 #define MANY	200
-/* Jobs that wait: more than are done before whatever happens has happened. */
+/* Jobs that wait. A long queue, longer with each round, lasts for longer than a killed process. */
 #define QUEUE	3
-#define LONG_QUEUE	200
+#define LONG_QUEUE	100
+#define LONGEST_QUEUE	1000
 
 /* Everything that a client can have when something goes away. */
 struct scene {
@@ -113,7 +114,8 @@ static void set_scene(struct scene *scene, int fd, uint32_t seed)
 /* The queue is long, and the engine has begun with it. */
 static void set_busy_scene(struct scene *scene, int fd, uint32_t seed)
 {
-	__set_scene(scene, fd, seed, LONG_QUEUE);
+	__set_scene(scene, fd, seed,
+		    seed < LONGEST_QUEUE / LONG_QUEUE ? seed * LONG_QUEUE : LONGEST_QUEUE);
 	dgem_gate_open(&scene->gate);
 }
 
