@@ -12,6 +12,7 @@ import sys
 import time
 
 from vmlib.base import TOOLS, TREE, read, write
+from vmlib.machine import die_with_parent
 
 from . import listing, results
 from .results import FAIL, PASS, Result
@@ -95,7 +96,8 @@ class Run:
             log.write(shlex.join(self.command()) + "\n")
             log.flush()
             with subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=log, text=True, errors="replace") as process:
+                                  stderr=log, text=True, errors="replace",
+                                  preexec_fn=die_with_parent) as process:
                 self._process, self._heard = process, time.monotonic()
                 for line in process.stdout:
                     self._heard = time.monotonic()
