@@ -74,12 +74,10 @@ static unsigned int dgem_pages_of_chunk(const struct dgem_pages *pages, u64 nr)
 	return min_t(u64, pages->count - nr * DGEM_CHUNK_PAGES, DGEM_CHUNK_PAGES);
 }
 
-/* pages that a chunk which is not there would have */
-static unsigned int dgem_pages_wanted(struct dgem_pages *pages, u64 nr)
+/* pages of a range that were not purged */
+static u64 dgem_pages_wanted(struct dgem_pages *pages, u64 page, u64 end)
 {
-	u64 page = nr * DGEM_CHUNK_PAGES, end = page + dgem_pages_of_chunk(pages, nr);
-	unsigned int wanted = end - page;
-	u64 hole, run;
+	u64 wanted = end - page, hole, run;
 
 	for (; page < end && dgem_holes_find(&pages->holes, page, end - page, &hole, &run);
 	     page = hole + run)
@@ -97,13 +95,18 @@ static unsigned int dgem_pages_wanted(struct dgem_pages *pages, u64 nr)
  */
 s64 dgem_pages_missing(struct dgem_pages *pages, u64 first, u64 count)
 {
-	u64 nr, last = (first + count - 1) / DGEM_CHUNK_PAGES, missing = 0, hole, run;
+	u64 last = (first + count - 1) / DGEM_CHUNK_PAGES, missing, hole, run;
+	struct dgem_chunk *chunk;
+	unsigned long nr;
 
 	if (dgem_holes_find(&pages->holes, first, count, &hole, &run))
 		return -ENXIO;
-	for (nr = first / DGEM_CHUNK_PAGES; nr <= last; nr++)
-		if (!xa_load(&pages->chunks, nr))
-			missing += dgem_pages_wanted(pages, nr);
+	/* by what is there: a range that is not may be far larger than the machine */
+	nr = first / DGEM_CHUNK_PAGES;
+	missing = dgem_pages_wanted(pages, (u64)nr * DGEM_CHUNK_PAGES,
+				    last * DGEM_CHUNK_PAGES + dgem_pages_of_chunk(pages, last));
+	xa_for_each_range(&pages->chunks, nr, chunk, first / DGEM_CHUNK_PAGES, last)
+		missing -= chunk->pages;
 	return missing << PAGE_SHIFT;
 }
 
