@@ -379,7 +379,7 @@ static void *drop_thread(void *data)
 	return NULL;
 }
 
-#define ROUNDS	40
+#define ROUNDS	10
 
 static void test_threads(int fd, const struct dgem_kind *kind)
 {
