@@ -113,9 +113,16 @@ static void look(uint64_t start, uint64_t length, void *data)
 
 static const char *kernel_name(const struct dgem_kind *kind)
 {
-	if (kind->kind == DRM_DGEM_KIND_COHERENT)
+	switch (kind->kind) {
+	case DRM_DGEM_KIND_COHERENT:
 		return "coherent";
-	return kind->kind == DRM_DGEM_KIND_PAGES ? "pages" : kind->name;
+	case DRM_DGEM_KIND_PAGES:
+		return "pages";
+	case DRM_DGEM_KIND_VMALLOC:
+		return "vmalloc";
+	default:
+		return kind->name;
+	}
 }
 
 static void test_segments(int fd, const struct dgem_kind *kind)
