@@ -18,7 +18,8 @@ PLACES = (
     (r"^(Documentation/(gpu|ABI|devicetree)/)", r"\1"),
 )
 # Nothing in the newest kernel, see compat/dgem_compat.h.
-NOTHING = re.compile(r'^(#include "(\.\./)?compat/dgem_compat\.h"|\tDGEM_DRIVER_DATE'
+NOTHING = re.compile(r'^(#include "(\.\./)?compat/dgem_compat\.h"'
+                     r"|\tDGEM_(DRIVER_DATE|PRIME_HANDLES)"
                      r"|\tdgem_(sched_(keep|forget)|folio_limit)\(.*\);)\n", re.M)
 # Only spelled out there.
 MEMBER = re.compile(r"^(\t)DGEM_FDINFO\((.*)\)\n", re.M)

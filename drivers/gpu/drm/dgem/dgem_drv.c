@@ -156,6 +156,7 @@ static const struct drm_driver dgem_driver = {
 	.major = 1,
 	.minor = 2,
 	DGEM_DRIVER_DATE
+	DGEM_PRIME_HANDLES
 };
 
 static int __init dgem_init(void)

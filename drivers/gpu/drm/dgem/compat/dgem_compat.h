@@ -40,10 +40,15 @@
 #endif
 
 /* 6.5: files tell what memory they have, and their driver how much of it */
+/* 6.6: PRIME works without being asked for */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 #define DGEM_FDINFO(member)
+#define DGEM_PRIME_HANDLES	.prime_handle_to_fd = drm_gem_prime_handle_to_fd, \
+				.prime_fd_to_handle = drm_gem_prime_fd_to_handle, \
+				.gem_prime_mmap = drm_gem_prime_mmap,
 #else
 #define DGEM_FDINFO(member)	member,
+#define DGEM_PRIME_HANDLES
 #endif
 
 /*

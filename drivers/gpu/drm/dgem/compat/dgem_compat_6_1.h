@@ -130,7 +130,7 @@ static inline int dgem_compat_debugfs_open(struct inode *inode, struct file *fil
 	return single_open(file, entry->show, entry);
 }
 
-static inline void dgem_compat_debugfs_remove(struct drm_device *dev, void *folder)
+static inline void dgem_compat_debugfs_remove(void *folder)
 {
 	debugfs_remove(folder);
 }
@@ -156,7 +156,8 @@ static inline void drm_debugfs_add_file(struct drm_device *dev, const char *name
 	folder = debugfs_lookup(dev->unique, top);
 	if (!folder) {
 		folder = debugfs_create_dir(dev->unique, top);
-		if (drmm_add_action_or_reset(dev, dgem_compat_debugfs_remove, folder))
+		/* with the device: its name may be another's before the last file is closed */
+		if (devm_add_action_or_reset(dev->dev, dgem_compat_debugfs_remove, folder))
 			folder = NULL;
 	} else {
 		dput(folder);
