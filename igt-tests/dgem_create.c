@@ -102,8 +102,11 @@ static void test_sizes(int fd, const struct dgem_kind *kind)
 		struct drm_dgem_info info;
 		uint32_t handle;
 		uint8_t *ptr;
+		int err;
 
-		igt_assert_eq(__dgem_create_kind(fd, kind, &size, &handle), 0);
+		err = __dgem_create_kind(fd, kind, &size, &handle);
+		dgem_require_room(kind, err);
+		igt_assert_eq(err, 0);
 		igt_assert_eq_u64(size, round_up_to_page(sizes[i]));
 		dgem_info(fd, handle, &info);
 		igt_assert_eq_u32(info.handle, handle);
@@ -144,6 +147,8 @@ static int hoard(int fd, const struct dgem_kind *kind, uint64_t size, uint32_t *
 		int err = __dgem_create_kind(fd, kind, &given, &handles[count]);
 
 		if (err) {
+			if (!count)
+				dgem_require_room(kind, err);
 			igt_assert_eq(err, -ENOMEM);
 			break;
 		}

@@ -5,12 +5,13 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "igt.h"
 
+#include "dgem_instance.h"
 #include "dgem_util.h"
 
 /**
@@ -47,15 +48,6 @@ IGT_TEST_DESCRIPTION("debugfs lists objects and their DMA addresses, for root.")
 /* No other object of these tests has it. */
 #define SIZE	(37 * DGEM_PAGE)
 
-static void objects_path(int fd, char *path, size_t size)
-{
-	struct stat stat;
-
-	igt_assert_eq(fstat(fd, &stat), 0);
-	snprintf(path, size, DEBUGFS "/dri/%u/dgem_objects", minor(stat.st_rdev));
-	igt_require_f(!access(path, R_OK), "there is no %s\n", path);
-}
-
 struct listed {
 	char kind[32], cache[32];
 	uint64_t size, charged, covered, first;
@@ -65,12 +57,12 @@ struct listed {
 /* The object of the size that only ours has, and the segments below it. */
 static bool find_object(int fd, struct listed *listed)
 {
-	char path[64], line[256];
+	char path[PATH_MAX], line[256];
 	bool found = false;
 	FILE *file;
 
 	memset(listed, 0, sizeof(*listed));
-	objects_path(fd, path, sizeof(path));
+	dgem_debugfs_path(fd, "dgem_objects", path, sizeof(path));
 	file = fopen(path, "r");
 	igt_assert(file);
 	while (fgets(line, sizeof(line), file)) {
@@ -156,10 +148,10 @@ static void test_objects(int fd, const struct dgem_kind *kind)
 
 static void test_unprivileged(int fd)
 {
-	char path[64], text[16];
+	char path[PATH_MAX], text[16];
 	struct stat old;
 
-	objects_path(fd, path, sizeof(path));
+	dgem_debugfs_path(fd, "dgem_objects", path, sizeof(path));
 	igt_assert_eq(stat(DEBUGFS, &old), 0);
 	igt_assert_eq(chmod(DEBUGFS, 0755), 0);
 	igt_fork(child, 1) {

@@ -229,10 +229,14 @@ static const struct dgem_kind_test kind_tests[] = {
 
 int igt_main()
 {
+	struct fdinfo info;
 	int fd = -1;
 
-	igt_fixture()
+	igt_fixture() {
 		fd = dgem_open();
+		get_fdinfo(fd, &info);
+		igt_require_f(info.driver[0], "this kernel tells nothing of a file's use\n");
+	}
 
 	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_MMAP);
 	dgem_subtests(fd, tests, ARRAY_SIZE(tests));

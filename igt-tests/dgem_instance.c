@@ -17,6 +17,7 @@
 #include "dgem_util.h"
 
 #define DEVICES	"/sys/bus/platform/devices"
+#define DEBUGFS	"/sys/kernel/debug/dri"
 
 void dgem_require_configfs(void)
 {
@@ -162,18 +163,33 @@ int dgem_instance_open(const char *name)
 }
 
 /* The instance's directory in debugfs is named after its minor, among others. */
+/* Under the number of the node or, with the driver's own files on 6.1, the name of the device. */
+void dgem_debugfs_path(int fd, const char *name, char *path, size_t size)
+{
+	char link[64], device[PATH_MAX];
+	struct stat st;
+
+	igt_assert_eq(fstat(fd, &st), 0);
+	snprintf(path, size, DEBUGFS "/%u/%s", minor(st.st_rdev), name);
+	if (!access(path, R_OK))
+		return;
+	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
+		 minor(st.st_rdev));
+	if (realpath(link, device))
+		snprintf(path, size, DEBUGFS "/%s/%s", strrchr(device, '/') + 1, name);
+	igt_require_f(!access(path, R_OK), "there is no %s\n", path);
+}
+
 void dgem_dma_segments(int fd, const char *kind,
 		       void (*look)(uint64_t start, uint64_t length, void *data), void *data)
 {
-	char path[64], line[256];
+	char path[PATH_MAX], line[256];
 	bool wanted = false;
-	struct stat st;
 	FILE *file;
 
-	igt_assert_eq(fstat(fd, &st), 0);
-	snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%u/dgem_objects", minor(st.st_rdev));
+	dgem_debugfs_path(fd, "dgem_objects", path, sizeof(path));
 	file = fopen(path, "r");
-	igt_require_f(file, "no debugfs\n");
+	igt_assert(file);
 	while (fgets(line, sizeof(line), file)) {
 		uint64_t offset, start, length;
 

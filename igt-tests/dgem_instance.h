@@ -36,6 +36,9 @@ int __dgem_open_device(const char *device);
 /* sysfs: 0 or a negative errno */
 int __dgem_sysfs_write(const char *dir, const char *file, const char *value);
 
+/* Where a file of the instance's is in debugfs; skips if it isn't. */
+void dgem_debugfs_path(int fd, const char *name, char *path, size_t size);
+
 /* From debugfs: what the engine sees of all objects of a kind, segment by segment */
 void dgem_dma_segments(int fd, const char *kind,
 		       void (*look)(uint64_t start, uint64_t length, void *data), void *data);

@@ -187,6 +187,7 @@ static void test_numbers(int fd)
 static void test_forgotten(int fd)
 {
 	/* The jobs wait for ever and end, without being run, with the process. */
+	igt_require_sw_sync();
 	igt_fork(child, 1) {
 		struct drm_dgem_job job = { .job = 1 };
 		struct drm_dgem_op op;

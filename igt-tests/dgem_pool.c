@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,6 +17,7 @@
 #include "igt.h"
 
 #include "dgem_bind.h"
+#include "dgem_instance.h"
 #include "dgem_util.h"
 
 /**
@@ -78,14 +80,12 @@ struct pool {
 
 static void read_pool(int fd, struct pool *pool)
 {
-	struct stat st;
-	char path[64];
+	char path[PATH_MAX];
 	FILE *file;
 
-	igt_assert_eq(fstat(fd, &st), 0);
-	snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%u/dgem_pool", minor(st.st_rdev));
+	dgem_debugfs_path(fd, "dgem_pool", path, sizeof(path));
 	file = fopen(path, "r");
-	igt_require_f(file, "there is no debugfs, or this is not root\n");
+	igt_assert(file);
 	igt_assert_eq(fscanf(file, "block=%" SCNu64 " limit=%u free=%u hits=%" SCNu64
 			     " misses=%" SCNu64 " shrunk=%" SCNu64, &pool->block, &pool->limit,
 			     &pool->free, &pool->hits, &pool->misses, &pool->shrunk), 6);

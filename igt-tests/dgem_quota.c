@@ -251,12 +251,17 @@ static void test_mapping_keeps_charge(int unused)
 
 static void test_job_keeps_charge(int unused)
 {
-	int fd = dgem_open();
-	uint32_t src = dgem_create_contiguous(fd, FILE_QUOTA / 2);
-	uint32_t dst = dgem_create_contiguous(fd, FILE_QUOTA / 2), done = syncobj_create(fd, 0);
-	struct drm_dgem_op op = dgem_op_copy(src, 0, dst, 0, 256);
+	uint32_t src, dst, done;
 	struct dgem_gate gate;
+	struct drm_dgem_op op;
+	int fd;
 
+	igt_require_sw_sync();
+	fd = dgem_open();
+	src = dgem_create_contiguous(fd, FILE_QUOTA / 2);
+	dst = dgem_create_contiguous(fd, FILE_QUOTA / 2);
+	done = syncobj_create(fd, 0);
+	op = dgem_op_copy(src, 0, dst, 0, 256);
 	dgem_gate_close(&gate, fd);
 	dgem_submit(fd, &op, 1, 0, gate.syncobj, done);
 	gem_close(fd, src);

@@ -73,6 +73,7 @@ void dgem_require_kind(int fd, const struct dgem_kind *kind);
 
 /* Objects of a kind, filled and checked through a mapping or, if it has none, by the engine */
 int __dgem_create_kind(int fd, const struct dgem_kind *kind, uint64_t *size, uint32_t *handle);
+void dgem_require_room(const struct dgem_kind *kind, int err);
 uint32_t dgem_create(int fd, const struct dgem_kind *kind, uint64_t size);
 uint32_t dgem_create_contiguous(int fd, uint64_t size);
 uint32_t dgem_stage(int fd, uint32_t handle, uint64_t size);

@@ -295,6 +295,7 @@ static void test_file(int fd)
 	uint8_t *ptr;
 
 	igt_require_f(file >= 0, "no file system on a disk is at hand\n");
+	igt_require_f(dgem_kernel() >= 605, "this kernel pins pages of files for writing\n");
 	igt_assert_eq(ftruncate(file, SIZE), 0);
 	ptr = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
 	igt_require_f(ptr != MAP_FAILED, "the file system has no shared mappings\n");

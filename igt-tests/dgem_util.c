@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "igt.h"
@@ -419,6 +420,17 @@ int64_t dgem_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * (int64_t)NSEC_PER_SEC + now.tv_nsec;
+}
+
+int dgem_kernel(void)
+{
+	int major, minor, found;
+	struct utsname name;
+
+	igt_assert_eq(uname(&name), 0);
+	found = sscanf(name.release, "%d.%d", &major, &minor);
+	igt_assert_eq(found, 2);
+	return major * 100 + minor;
 }
 
 void dgem_sleep_ms(unsigned int ms)

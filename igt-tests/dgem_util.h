@@ -91,6 +91,9 @@ bool dgem_is_zero(const void *ptr, uint64_t length);
 /* Faults: the signal that an access raises, or 0 */
 int dgem_touch(volatile void *ptr, bool write);
 
+/* The kernel's version: 612 for 6.12 */
+int dgem_kernel(void);
+
 /* Time */
 int64_t dgem_now(void);
 void dgem_sleep_ms(unsigned int ms);
