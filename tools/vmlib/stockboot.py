@@ -15,7 +15,7 @@ from .stock import Stock
 
 # What has to be loaded before the guest's file systems can be mounted, in this order.
 EARLY = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "overlay", "crc32c_generic",
-         "ext4", "9pnet_virtio", "9p", "configfs")
+         "ext4", "9pnet_virtio", "9p", "configfs", "loop")
 # What tests load.
 PEERS = ("vgem", "udmabuf", "dmatest")
 STOCK = "stock"
