@@ -39,9 +39,9 @@
  * the instance goes. With most jobs nothing goes but what they have themselves, and to wake another
  * worker for that would cost more than all of it.
  *
- * A file's entities are torn down with the scheduler's workers stopped: the one that takes a job off
- * a queue puts the entity back among those that have more of them, without looking whether it has
- * been killed meanwhile, and would find it there after it was freed.
+ * A file's entities are torn down with the scheduler's workers stopped: the one that takes a job
+ * off a queue puts the entity back among those that have more of them, without looking whether it
+ * has been killed meanwhile, and would find it there after it was freed.
  *
  * The scheduler lives as long as the DRM device, since the entities of open files refer to it. When
  * an instance is removed its entities are torn down, which takes the jobs that still wait off the
