@@ -61,17 +61,24 @@ def _boot(tree, out, machine, arguments):
     return [json.loads(line) for line in done.stdout.decode().splitlines()]
 
 
+def _sizes(largest):
+    return ["--max", str(largest)] if largest else ["--table"]
+
+
 def measure(tree, out, largest):
-    """Measure everything RUNS times: a list of rows for each, and one of the faults a second."""
+    """
+    Measure everything RUNS times: a list of rows for each, and one of the faults a second. Up to so
+    many MiB, or, with 0, at those sizes alone that there are targets for.
+    """
     build(tree)
     runs = []
     for number in range(1, RUNS + 1):
-        say(f"run {number} of {RUNS}: dgem and its peers, 4 KiB to {largest} MiB")
+        say(f"run {number} of {RUNS}: dgem and its peers, {' '.join(_sizes(largest))}")
         sys.stdout.flush()
-        rows = _boot(tree, f"{out}/run{number}", COMMON + ALL, ["--max", str(largest)])
+        rows = _boot(tree, f"{out}/run{number}", COMMON + ALL, _sizes(largest))
         say(f"run {number} of {RUNS}: a bounced engine")
         rows += _boot(tree, f"{out}/run{number}-bounce", COMMON + BOUNCE,
-                      ["--bounce", "--max", str(min(largest, BOUNCE_MAX))])
+                      ["--bounce", *_sizes(min(largest, BOUNCE_MAX))])
         if largest >= WHOLE:
             say(f"run {number} of {RUNS}: dgem up to 1 GiB")
             known = {figures.key(row) for row in rows}

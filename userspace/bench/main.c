@@ -2,7 +2,7 @@
 /*
  * Copyright (C) 2026 The dgem authors
  *
- * dgem_bench [--bounce | --rates | --own] [--min MIB] [--max MIB]: see bench.h.
+ * dgem_bench [--bounce | --rates | --own] [--table | --min MIB | --max MIB]: see bench.h.
  */
 #include <getopt.h>
 #include <sched.h>
@@ -109,6 +109,7 @@ int main(int argc, char **argv)
 		{ "bounce", no_argument, NULL, 'b' },
 		{ "rates", no_argument, NULL, 'r' },
 		{ "own", no_argument, NULL, 'o' },
+		{ "table", no_argument, NULL, 't' },
 		{ "min", required_argument, NULL, 'n' },
 		{ "max", required_argument, NULL, 'm' },
 		{ },
@@ -118,7 +119,7 @@ int main(int argc, char **argv)
 		256 * MIB, 1024 * MIB,
 	};
 	uint64_t min = 0, max = 256 * MIB, sizes[ARRAY_SIZE(all)];
-	bool bounce = false, rates = false, own = false;
+	bool bounce = false, rates = false, own = false, table = false;
 	unsigned int count = 0, i;
 	int option;
 
@@ -129,18 +130,21 @@ int main(int argc, char **argv)
 			rates = true;
 		} else if (option == 'o') {
 			own = true;
+		} else if (option == 't') {
+			table = true;
 		} else if (option == 'n') {
 			min = strtoull(optarg, NULL, 0) * MIB;
 		} else if (option == 'm') {
 			max = strtoull(optarg, NULL, 0) * MIB;
 		} else {
 			fprintf(stderr, "usage: dgem_bench [--bounce | --rates | --own] "
-				"[--min MIB] [--max MIB]\n");
+				"[--table | --min MIB | --max MIB]\n");
 			return 2;
 		}
 	}
 	for (i = 0; i < ARRAY_SIZE(all); i++)
-		if (all[i] >= min && all[i] <= max)
+		if (table ? all[i] == 4 * KIB || all[i] == 16 * MIB
+			  : all[i] >= min && all[i] <= max)
 			sizes[count++] = all[i];
 
 	settle();
