@@ -413,7 +413,7 @@ static void test_threads(int fd, const struct dgem_kind *kind)
 
 #define HOARD	6
 
-/* Objects with the flag and without, as far as there is memory, each with a pattern of its own. */
+/* Objects with and without the flag, each with its pattern: a recycled block would be in one. */
 static int hoard(int fd, const struct dgem_kind *kind, uint32_t *handles)
 {
 	int count = 0;
