@@ -43,6 +43,8 @@ void dgem_disk_open(struct dgem_disk *disk, uint64_t size, uint32_t seed)
 	char path[32];
 
 	igt_require_f(control >= 0, "this kernel has no loop devices\n");
+	/* 6.1 says how large each of them is, until it is told too often */
+	igt_emit_ignore_dmesg_regex("set_capacity_and_notify: .* callbacks suppressed");
 	disk->file = memfd_create("dgem-disk", MFD_CLOEXEC);
 	igt_assert_fd(disk->file);
 	disk->size = size;

@@ -490,9 +490,9 @@ static uint64_t read_cma(const char *area, const char *name)
 }
 
 /*
- * Bytes of contiguous memory that nobody has allocated as such. CmaFree counts less: the kernel has
- * files and processes there as well until somebody wants it, and those come and go as they like. It
- * has to do where debugfs does not tell.
+ * Bytes of contiguous memory that nobody has allocated as such; 0 where debugfs does not tell.
+ * CmaFree counts less: the kernel has files and processes there as well until somebody wants it,
+ * and those come and go as they like.
  */
 static uint64_t cma_free(void)
 {
@@ -501,7 +501,7 @@ static uint64_t cma_free(void)
 	uint64_t pages = 0;
 
 	if (!dir)
-		return dgem_meminfo("CmaFree");
+		return 0;
 	while ((area = readdir(dir)))
 		if (area->d_name[0] != '.')
 			pages += read_cma(area->d_name, "count") - read_cma(area->d_name, "used");
@@ -510,8 +510,8 @@ static uint64_t cma_free(void)
 }
 
 /*
- * Pages that were freed a moment ago wait in per-CPU lists and are missing in CmaFree. A contiguous
- * allocation drains those lists, so one is made first, and given back only when CmaFree was read:
+ * Pages that were freed a moment ago wait in per-CPU lists and count as used. A contiguous
+ * allocation drains those lists, so one is made first, and given back only when all was counted:
  * its own pages would wait there, too. It also tells the next free handle. Reading stat_refresh
  * folds the per-CPU counters.
  */
