@@ -211,15 +211,6 @@ static void test_file(int fd, const struct dgem_kind *kind)
 	gem_close(fd, handle);
 }
 
-static void register_mapping(struct dgem_ring *ring, void *ptr)
-{
-	int err = dgem_ring_register(ring, ptr, SIZE);
-
-	igt_require_f(err != -EOPNOTSUPP || dgem_kernel() >= 605,
-		      "this kernel's rings take no mappings of files\n");
-	igt_assert_eq(err, 0);
-}
-
 static void test_uring(int fd, const struct dgem_kind *kind)
 {
 	uint32_t handle = dgem_create(fd, kind, SIZE), copy = dgem_create_contiguous(fd, SIZE);
@@ -236,7 +227,7 @@ static void test_uring(int fd, const struct dgem_kind *kind)
 	dgem_copy(fd, handle, 0, copy, 0, SIZE);
 	dgem_check_object(fd, copy, SIZE, 1);
 
-	register_mapping(&ring, ptr);
+	dgem_ring_register(&ring, ptr, SIZE);
 	dgem_disk_fill(&disk, 2);
 	dgem_sync_start(fd, handle, DRM_DGEM_SYNC_WRITE, SIZE);
 	igt_assert_eq(dgem_ring_io(&ring, IORING_OP_READ_FIXED, disk.dev, ptr, SIZE, 0), SIZE);
@@ -450,7 +441,7 @@ static void test_pinned(int fd, const struct dgem_kind *kind)
 
 	dgem_ring_open(&ring);
 	dgem_disk_open(&disk, SIZE, 1);
-	register_mapping(&ring, ptr);
+	dgem_ring_register(&ring, ptr, SIZE);
 	dgem_query_stats(fd, &before);
 	munmap(ptr, SIZE);
 	gem_close(fd, handle);
@@ -490,7 +481,7 @@ static void test_unplug(int fd, const struct dgem_kind *kind)
 	handle = dgem_create_filled(file, kind, SIZE, 3);
 	ptr = dgem_mmap(file, handle, SIZE);
 	dgem_check(ptr, 0, SIZE, 3);
-	register_mapping(&ring, ptr);
+	dgem_ring_register(&ring, ptr, SIZE);
 
 	dgem_unbind();
 	igt_assert_eq(dgem_touch(ptr, false), SIGBUS);
@@ -530,7 +521,7 @@ static void refuse(struct dgem_disk *disk, struct dgem_ring *ring, uint8_t *ptr)
 		igt_assert_eq(errno, EFAULT);
 		igt_assert_eq(dgem_ring_io(ring, IORING_OP_READ, disk->dev, ptr, DGEM_PAGE, 0),
 			      -EFAULT);
-		igt_assert_eq(dgem_ring_register(ring, ptr, DGEM_PAGE), -EFAULT);
+		igt_assert_eq(__dgem_ring_register(ring, ptr, DGEM_PAGE), -EFAULT);
 		dgem_check(ptr, 0, 4 * DGEM_PAGE, 2);
 	}
 	munmap(ptr, 4 * DGEM_PAGE);

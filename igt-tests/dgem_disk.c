@@ -154,12 +154,21 @@ int dgem_ring_io(struct dgem_ring *ring, int op, int file, void *ptr, uint32_t l
 	return ring_run(ring, &request);
 }
 
-int dgem_ring_register(struct dgem_ring *ring, void *ptr, size_t length)
+int __dgem_ring_register(struct dgem_ring *ring, void *ptr, size_t length)
 {
 	struct iovec iov = { ptr, length };
 
 	return syscall(__NR_io_uring_register, ring->fd, IORING_REGISTER_BUFFERS, &iov, 1) ?
 	       -errno : 0;
+}
+
+void dgem_ring_register(struct dgem_ring *ring, void *ptr, size_t length)
+{
+	int err = __dgem_ring_register(ring, ptr, length);
+
+	igt_require_f(err != -EOPNOTSUPP || dgem_kernel() >= 605,
+		      "this kernel's rings take no mappings of files\n");
+	igt_assert_eq(err, 0);
 }
 
 void dgem_ring_unregister(struct dgem_ring *ring)

@@ -39,7 +39,8 @@ void dgem_ring_open(struct dgem_ring *ring);
 void dgem_ring_close(struct dgem_ring *ring);
 int dgem_ring_io(struct dgem_ring *ring, int op, int file, void *ptr, uint32_t length,
 		 uint64_t offset);
-int dgem_ring_register(struct dgem_ring *ring, void *ptr, size_t length);
+int __dgem_ring_register(struct dgem_ring *ring, void *ptr, size_t length);
+void dgem_ring_register(struct dgem_ring *ring, void *ptr, size_t length);
 void dgem_ring_unregister(struct dgem_ring *ring);
 
 #endif /* DGEM_DISK_H */
