@@ -7,6 +7,8 @@ import shlex
 
 from vmlib import board, host
 from vmlib.base import TOOLS, TREE, write
+from vmlib.kernel import Kernel
+from vmlib.processors import PROCESSORS
 from vmlib.rootfs import RootFs32
 from vmlib.stockboot import STOCK, StockKernel
 
@@ -32,8 +34,12 @@ KERNEL = "6.12"
 class Port:
     """A machine with another processor, by the names of vmlib.processors and vmlib.board."""
 
-    def __init__(self, arch, machine, memory):
-        self.arch, self.machine, self.memory = arch, machine, memory
+    def __init__(self, arch, machine, memory, cma="64M"):
+        self.arch, self.machine, self.memory, self.cma = arch, machine, memory, cma
+
+    def kernel(self):
+        """(kernel, flavour): Debian's, or ours where there is none."""
+        return (KERNEL, STOCK) if PROCESSORS[self.arch].stock else ("newest", "plain")
 
     def machines(self):
         """With the CPU as the engine, and with a device."""
@@ -46,6 +52,8 @@ class Port:
 PORTS = (
     Port("arm64", "virt", "1G"),
     Port("arm64-16k", "virt", "1G"),
+    # Contiguous memory comes in blocks of 512 MiB.
+    Port("arm64-64k", "virt", "2G", cma="512M"),
     # More than half of it is highmem.
     Port("arm", "virt32", "2G"),
     Port("arm-lpae", "virt32", "2G"),
@@ -65,9 +73,11 @@ class PortRun(engines.BoardRun):
         self.port = port
 
     def _board(self, steps):
-        kernel = StockKernel(KERNEL, self.port.arch).ensure()
+        name, flavour = self.port.kernel()
+        kernel = (StockKernel(name, self.port.arch) if flavour == STOCK else
+                  Kernel(name, flavour, self.port.arch)).ensure()
         return board.Board(kernel, TREE, self.port.machine, steps, self.boot.options,
-                           ["cma=64M", "edu_dma.dma_bits=32"])
+                           [f"cma={self.port.cma}", "edu_dma.dma_bits=32"])
 
 
 def runs(out, flavour):
@@ -132,6 +142,9 @@ def build(chosen, flavour):
                 yield name, command, needed
         host.require("user", "i386")
         yield "32-bit programs", _programs(RootFs32().ensure().root), True
-    for arch in dict.fromkeys(run.port.arch for run in chosen if isinstance(run, PortRun)):
-        yield (f"modules for {arch}",
-               [vm, "modules", "--kernel", KERNEL, "--flavour", STOCK, "--arch", arch], False)
+    for port in dict.fromkeys(run.port for run in chosen if isinstance(run, PortRun)):
+        name, flavour = port.kernel()
+        words = ["--kernel", name, "--flavour", flavour, "--arch", port.arch]
+        if flavour != STOCK:
+            yield f"kernel for {port.arch}", [vm, "build", *words], False
+        yield f"modules for {port.arch}", [vm, "modules", *words], False

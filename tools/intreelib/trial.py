@@ -15,10 +15,11 @@ import tempfile
 
 from checklib import results as judge
 from checklib.results import FAIL, PASS, Result
-from vmlib import cli, splats
+from vmlib import cli, host, splats
 from vmlib.base import TREE, VmError, cache, read, run
-from vmlib.kernel import Kernel
+from vmlib.kernel import Kernel, jobs
 from vmlib.machine import Machine
+from vmlib.processors import PROCESSORS
 from vmlib.rootfs import RootFs
 
 from . import content, install, series
@@ -27,6 +28,15 @@ OPTIONS = ("DRM_DGEM", "EDU_DMA", "DRM_DGEM_KUNIT_TEST")
 # Our folders, and where the tree mentions them once they can be built.
 FOLDERS = ((content.DRIVER, "drivers/gpu/drm/Makefile", "CONFIG_DRM_DGEM"),
            (content.PROVIDER, "drivers/dma/Makefile", "CONFIG_EDU_DMA"))
+# Processors: the kernel's own configuration for them, and what is different.
+OTHERS = {
+    "x86_64": ("x86_64_defconfig", {}),
+    "arm64": ("defconfig", {}),
+    "arm64-64k": ("defconfig", {"ARM64_4K_PAGES": "n", "ARM64_64K_PAGES": "y"}),
+    "arm": ("multi_v7_defconfig", {"HIGHMEM": "y"}),
+    "arm-lpae": ("multi_v7_defconfig", {"HIGHMEM": "y", "ARM_LPAE": "y"}),
+    "riscv64": ("defconfig", {}),
+}
 
 
 def own_namespace():
@@ -57,6 +67,18 @@ def cover(path, layers):
          f"lowerdir={path},upperdir={layers}.upper,workdir={layers}.work", path])
 
 
+def _warnings(text):
+    """What a compiler said of our files."""
+    return [line for line in text.splitlines()
+            if "warning:" in line and ("dgem" in line or content.PROVIDER in line)]
+
+
+def _complain(lines):
+    """These should not be there."""
+    if lines:
+        raise VmError("\n".join(lines))
+
+
 class Installed:
     """The modules of such a kernel, as a machine wants them."""
 
@@ -76,11 +98,15 @@ class Trial:
 
     def __init__(self, name, flavour, say):
         self.name, self.say, self.results = name, say, []
-        self.kernel = Kernel(name, flavour).ensure()
+        self.kernel = self._prepared(Kernel(name, flavour))
         self.top = cache("intree", self.kernel.key, "")
         self.out = f"{TREE}/out/intree/{name}"
         shutil.rmtree(self.out, ignore_errors=True)
         os.makedirs(self.out)
+
+    @staticmethod
+    def _prepared(kernel):
+        return kernel.ensure()
 
     def _judge(self, what, function, *args):
         """A verdict of something that raises where it fails."""
@@ -95,15 +121,21 @@ class Trial:
 
     def run(self):
         """Everything; the verdicts."""
-        cover(self.kernel.source, f"{self.top}source")
         cover(self.kernel.build, f"{self.top}build")
-        if not (self._judge("install-and-revert", self._install) and
-                self._judge("series-applies", self._apply)):
+        if not self._enter():
             return self.results
         for value in ("m", "y"):
             if self._judge(f"build={value}", self._build, value):
                 self._boot(value)
+        for arch in OTHERS:
+            self._judge(f"build-for-{arch}", self._build_for, arch)
         return self.results
+
+    def _enter(self):
+        """Put dgem into the tree, for good."""
+        cover(self.kernel.source, f"{self.top}source")
+        return (self._judge("install-and-revert", self._install) and
+                self._judge("series-applies", self._apply))
 
     def _listing(self):
         """Every file of the upper layer: what differs from the kernel's own."""
@@ -145,25 +177,42 @@ class Trial:
         """Build our folders that the tree's own Makefiles know."""
         folders = [folder for folder, file, name in FOLDERS
                    if name in read(f"{self.kernel.source}/{file}")]
-        self._configure("m")
+        self._configure(self.kernel.build, self.kernel.make, dict.fromkeys(OPTIONS, "m"))
         self.kernel.make("-s", "prepare", *(f"{folder}/" for folder in folders))
 
-    def _configure(self, value):
-        config = f"{self.kernel.build}/.config"
-        arguments = [word for name in OPTIONS for word in ("--set-val", name, value)]
-        run([f"{self.kernel.source}/scripts/config", "--file", config, *arguments])
-        self.kernel.make("-s", "olddefconfig")
+    def _configure(self, build, make, options):
+        """Change a configuration; the options that did not take their values."""
+        arguments = [word for name, value in options.items()
+                     for word in ("--set-val", name, value)]
+        run([f"{self.kernel.source}/scripts/config", "--file", f"{build}/.config", *arguments])
+        make("-s", "olddefconfig")
+        have = read(f"{build}/.config")
+        return [f"{name}={value}" for name, value in options.items()
+                if value != "n" and f"CONFIG_{name}={value}\n" not in have]
+
+    def _build_for(self, arch):
+        """Our folders for another processor; make check-ports boots those."""
+        config, more = OTHERS[arch]
+        processor, build = PROCESSORS[arch], f"{self.top}{arch}"
+        host.require(processor.make)
+        shutil.rmtree(build, ignore_errors=True)
+        os.makedirs(build)
+
+        def make(*args):
+            return run(["make", "-C", self.kernel.source, f"O={build}", f"-j{jobs()}",
+                        f"ARCH={processor.make}", f"CROSS_COMPILE={processor.cross}", *args])
+
+        make("-s", config)
+        _complain(self._configure(build, make,
+                                  {"KUNIT": "m", **more, **dict.fromkeys(OPTIONS, "m")}))
+        text = make("prepare", *(f"{folder}/" for folder, *_ in FOLDERS))
+        _complain(_warnings(text))
+        shutil.rmtree(build)
 
     def _build(self, value):
-        self._configure(value)
-        have = read(f"{self.kernel.build}/.config")
-        lacking = [name for name in OPTIONS if f"CONFIG_{name}={value}\n" not in have]
-        if lacking:
-            raise VmError(f"={value} did not hold for {', '.join(lacking)}")
-        text = self.kernel.make("bzImage", "modules")
-        warnings = [line for line in text.splitlines() if "warning:" in line and "dgem" in line]
-        if warnings:
-            raise VmError("\n".join(warnings))
+        _complain(self._configure(self.kernel.build, self.kernel.make,
+                                  dict.fromkeys(OPTIONS, value)))
+        _complain(_warnings(self.kernel.make("bzImage", "modules")))
         shutil.rmtree(f"{self.top}modules", ignore_errors=True)
         self.kernel.make("-s", "modules_install", f"INSTALL_MOD_PATH={self.top}modules")
 
@@ -194,3 +243,20 @@ class Trial:
         for each in results:
             each.name = f"={value}-{self.name}.{each.name}"
         self.results += results
+
+
+class SourceTrial(Trial):
+    """A kernel that is not booted: dgem is put in, and built as the kernel configures itself."""
+
+    @staticmethod
+    def _prepared(kernel):
+        return kernel.unpacked()
+
+    def run(self):
+        """Everything; the verdicts."""
+        if self._enter():
+            self._judge("build-for-x86_64", self._build_for, "x86_64")
+        return self.results
+
+    def _build_patch(self):
+        """There is no build tree."""

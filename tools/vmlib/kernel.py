@@ -9,14 +9,19 @@ import shutil
 import subprocess
 
 from . import host
-from .apt import Apt
+from .apt import ALL_SUITES, SUITES, Apt
 from .base import TOOLS, VmError, cache, digest, fresh_directory, lock, read, run, say, slug, write
+from .processors import PROCESSORS
 
 FLAVOURS = ("plain", "debug")
-ARCHES = ("x86_64", "arm64")
-CROSS = {"x86_64": "", "arm64": "aarch64-linux-gnu-"}
-IMAGES = {"x86_64": "arch/x86/boot/bzImage", "arm64": "arch/arm64/boot/Image"}
+# Their images, and the fragments that they have besides.
+IMAGES = {"x86_64": "arch/x86/boot/bzImage", "arm64": "arch/arm64/boot/Image",
+          "arm64-64k": "arch/arm64/boot/Image"}
+ARCHES = tuple(IMAGES)
+FRAGMENTS = {"x86_64": (), "arm64": ("arm64",), "arm64-64k": ("arm64", "arm64-64k")}
 KERNELS = ("newest", "6.12")
+# Sources that only the oldest release has.
+OLDEST = ("6.1",)
 LAST_SUPPORTED = (7, 3)
 HIDDEN = "Kconfig.dgem"
 
@@ -41,16 +46,18 @@ class Kernel:
         self.package, self.version = resolve(name)
         self.series = self.package.rsplit("-", 1)[1]
         self.options = {}
-        for fragment in ("base", self.series, flavour, arch):
+        for fragment in ("base", self.series, flavour, *FRAGMENTS[arch]):
             self.options.update(options_of(read(f"{TOOLS}/kernel/{fragment}.config", default="")))
         self.wanted = "".join(f"CONFIG_{name}={value}\n"
                               for name, (value, _) in sorted(self.options.items()))
         self.hidden = read(f"{TOOLS}/kernel/hidden.Kconfig")
-        foreign = arch != "x86_64"
-        host.require("build", *([arch] if foreign else []))
+        processor = PROCESSORS[arch]
+        foreign = bool(processor.cross)
+        host.require("build", *([processor.make] if foreign else []))
         # What every make for this kernel is told, the modules' too.
-        self.cross = [f"ARCH={arch}", f"CROSS_COMPILE={CROSS[arch]}"] if foreign else []
-        key = digest(self.version, self.wanted, self.hidden, compiler(CROSS[arch]))
+        self.cross = [f"ARCH={processor.make}",
+                      f"CROSS_COMPILE={processor.cross}"] if foreign else []
+        key = digest(self.version, self.wanted, self.hidden, compiler(processor.cross))
         self.key = f"{slug(self.version)}-{arch + '-' if foreign else ''}{flavour}-{key}"
         self.source = cache("source", f"linux-{slug(self.version)}")
         self.build = cache("kernel", self.key, "build")
@@ -84,7 +91,7 @@ class Kernel:
     def _unpack(self):
         with lock(f"source-{slug(self.version)}"):
             if not os.path.isdir(self.source):
-                deb = Apt().fetch(self.package, self.version)
+                deb = Apt(_suites(self.name)).fetch(self.package, self.version)
                 say(f"kernel: unpacking {self.package} {self.version}")
                 with fresh_directory(self.source) as work:
                     run(["sh", "-ec", 'dpkg-deb --fsys-tarfile "$1" | '
@@ -162,6 +169,10 @@ def compiler(prefix=""):
     return run([f"{prefix}gcc", "--version"]).splitlines()[0]
 
 
+def _suites(name):
+    return ALL_SUITES if name in OLDEST else SUITES
+
+
 def resolve(name, refresh=False):
     """(package, version) of a kernel by its name; kept until refreshed.
 
@@ -171,7 +182,7 @@ def resolve(name, refresh=False):
     note = cache("resolved", f"{slug(name)}.json")
     if not refresh and os.path.exists(note):
         return tuple(json.loads(read(note)))
-    apt = Apt()
+    apt = Apt(_suites(name))
     apt.update(force=refresh)
     series = {package.rsplit("-", 1)[1] for package in apt.names("linux-source-")
               if re.fullmatch(r"linux-source-\d+\.\d+", package)}

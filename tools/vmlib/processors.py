@@ -15,8 +15,9 @@ class Processor:
 PROCESSORS = {
     "x86_64": Processor("x86", "", "x86_64", "amd64", "amd64"),
     "arm64": Processor("arm64", "aarch64-linux-gnu-", "aarch64", "arm64", "arm64"),
-    # with pages of 16 KiB
+    # with pages of 16 KiB, and of 64 KiB, for which Debian has no kernel
     "arm64-16k": Processor("arm64", "aarch64-linux-gnu-", "aarch64", "arm64", "arm64-16k"),
+    "arm64-64k": Processor("arm64", "aarch64-linux-gnu-", "aarch64", "arm64", None),
     "arm": Processor("arm", "arm-linux-gnueabihf-", "arm", "armhf", "armmp", 32),
     "arm-lpae": Processor("arm", "arm-linux-gnueabihf-", "arm", "armhf", "armmp-lpae", 32),
     "riscv64": Processor("riscv", "riscv64-linux-gnu-", "riscv64", "riscv64", "riscv64"),

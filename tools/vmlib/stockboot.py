@@ -33,6 +33,8 @@ class StockKernel:
         if name not in self.stock.releases:
             raise VmError(f"stock kernels are {', '.join(self.stock.releases)}")
         self.processor = PROCESSORS[arch]
+        if not self.processor.stock:
+            raise VmError(f"Debian has no kernel for {arch}")
         self.release = self.stock.releases[name].replace("amd64", self.processor.stock)
         self.root = self.stock.builder.root
         self.series = self.release
