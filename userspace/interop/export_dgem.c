@@ -31,11 +31,9 @@ bool dgem_kind_present(const struct exporter *exporter)
 static void set_source(struct drm_dgem_create *create)
 {
 	static uint8_t own[SIZE] __attribute__((aligned(4096)));
-	static const struct drm_dgem_range range = {
-		.addr = (uintptr_t)own,
-		.length = sizeof(own),
-	};
+	static struct drm_dgem_range range = { .length = sizeof(own) };
 
+	range.addr = (uintptr_t)own;
 	if (create->kind == DRM_DGEM_KIND_IO)
 		create->size = 4096;
 	if (create->kind == DRM_DGEM_KIND_USER) {
