@@ -62,7 +62,10 @@ IGT_TEST_DESCRIPTION("Whatever goes away while jobs run and wait, nothing is los
 #define SIZE	4096ull
 #define FEW	3
 #define MANY	200
-/* Jobs that wait. A long queue, longer with each round, lasts for longer than a killed process. */
+/*
+ * Jobs that wait. A long queue lasts for longer than a killed process: it is longer with each of
+ * the first rounds, and a very long one in every tenth.
+ */
 #define QUEUE	3
 #define LONG_QUEUE	100
 #define LONGEST_QUEUE	1000
@@ -114,8 +117,9 @@ static void set_scene(struct scene *scene, int fd, uint32_t seed)
 /* The queue is long, and the engine has begun with it. */
 static void set_busy_scene(struct scene *scene, int fd, uint32_t seed)
 {
-	__set_scene(scene, fd, seed,
-		    seed < LONGEST_QUEUE / LONG_QUEUE ? seed * LONG_QUEUE : LONGEST_QUEUE);
+	int jobs = seed <= FEW ? seed * LONG_QUEUE : LONG_QUEUE;
+
+	__set_scene(scene, fd, seed, seed % 10 ? jobs : LONGEST_QUEUE);
 	dgem_gate_open(&scene->gate);
 }
 
