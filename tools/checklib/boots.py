@@ -214,15 +214,15 @@ def own_tests():
     return [Result("unittest", PASS if done.returncode == 0 else FAIL, done.stdout[-2000:])]
 
 
-def build():
+def build(kernels=KERNELS, flavour="debug"):
     """What the machines need, one thing at a time, since each takes all processors: its name, its
     command, and whether there is no point in booting without it."""
     vm = f"{TOOLS}/vm"
-    for kernel in KERNELS:
-        yield f"kernel {kernel}", [vm, "build", "--kernel", kernel, "--flavour", "debug"], True
-    for kernel in KERNELS:
+    for kernel in kernels:
+        yield f"kernel {kernel}", [vm, "build", "--kernel", kernel, "--flavour", flavour], True
+    for kernel in kernels:
         yield (f"modules for {kernel}",
-               [vm, "modules", "--kernel", kernel, "--flavour", "debug"], True)
+               [vm, "modules", "--kernel", kernel, "--flavour", flavour], True)
     yield "guest file system", [vm, "rootfs"], True
     yield "user space", ["make", "-C", TREE, "userspace"], False
     script = (f"root=$({shlex.quote(vm)} -q path rootfs) && "

@@ -28,7 +28,7 @@ def _lines(path):
 def ours(arguments):
     """Names of our tests as the step's arguments choose them, see tools/guest/check."""
     if arguments and not arguments[0].startswith("-"):
-        return arguments
+        return list(dict.fromkeys(each.split("@")[0] for each in arguments))
     left_out = {each[1:] for each in arguments}
     return [name for name in _lines(f"{TREE}/igt-tests/test-list.txt")
             if "TESTLIST" not in name and name not in left_out]
@@ -71,6 +71,8 @@ def of_step(step):
     found = [each for program in programs for each in subtests(program)]
     if name == "stress":
         found = [each for each in found if "@stress-" in each]
+        found = [each for each in found
+                 if each.split("@")[1] in arguments or each.split("@", 1)[1] in arguments]
     elif name == "lent":
         found = [each for each in found if any(want.fullmatch(each) for want in wanted)]
     else:

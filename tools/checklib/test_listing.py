@@ -36,8 +36,10 @@ class TestListing(unittest.TestCase):
 
     def test_stress(self):
         """Only what lasts long."""
-        self.assertEqual(self.of("stress two", two=["good", "stress-good"]),
-                         ["igt@two@stress-good"])
+        tests = {"one": ["stress-a", "stress-b", "stress-c"], "two": ["good", "stress-good"]}
+        self.assertEqual(self.of("stress two", **tests), ["igt@two@stress-good"])
+        self.assertEqual(self.of("stress one@stress-a one@stress-c", **tests),
+                         ["igt@one@stress-a", "igt@one@stress-c"])
 
     def test_lent(self):
         """What a list names in full, once."""
