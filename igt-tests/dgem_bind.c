@@ -3,14 +3,17 @@
  * Copyright (C) 2026 The dgem authors
  */
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 
 #include "igt.h"
 
 #include "dgem_bind.h"
+#include "dgem_instance.h"
 #include "dgem_util.h"
 
+#define DEVICES	"/sys/bus/platform/devices/"
 #define DRIVER	"/sys/bus/platform/drivers/dgem/"
 #define NAME	"dgem"
 
@@ -42,16 +45,60 @@ int __dgem_bind(void)
 	return err;
 }
 
-/* Bring the default instance back, if it is gone. */
-void dgem_bind(void)
+/* Whether a device is an instance that is there by itself: the default one, or a device tree's. */
+static bool is_native(const char *name)
 {
-	if (access(DRIVER NAME, F_OK))
-		dgem_write_file(DRIVER "bind", NAME);
+	char path[PATH_MAX], alias[256] = "";
+	FILE *file;
+
+	/* those of configfs have numbers */
+	if (!strncmp(name, NAME ".", strlen(NAME ".")))
+		return false;
+	snprintf(path, sizeof(path), DEVICES "%s/modalias", name);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	if (!fgets(alias, sizeof(alias), file))
+		alias[0] = '\0';
+	fclose(file);
+	return !strcmp(alias, "platform:" NAME "\n") || strstr(alias, "Cdma-gem");
 }
 
+static bool is_bound(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), DRIVER "%s", name);
+	return !access(path, F_OK);
+}
+
+static void set_bound(bool bound)
+{
+	DIR *dir = opendir(DEVICES);
+	struct dirent *entry;
+
+	igt_assert(dir);
+	while ((entry = readdir(dir))) {
+		if (!is_native(entry->d_name) || is_bound(entry->d_name) == bound)
+			continue;
+		/* where an engine has come back, the kernel may be the first */
+		igt_assert(!__dgem_sysfs_write(DRIVER, bound ? "bind" : "unbind", entry->d_name) ||
+			   is_bound(entry->d_name) == bound);
+	}
+	closedir(dir);
+	errno = 0;
+}
+
+/* Bring back the instances that a machine has by itself, as far as they are gone. */
+void dgem_bind(void)
+{
+	set_bound(true);
+}
+
+/* Take them away: there is no node left, unless a test has made more instances. */
 void dgem_unbind(void)
 {
-	dgem_write_file(DRIVER "unbind", NAME);
+	set_bound(false);
 	igt_assert_eq(__dgem_open_node("dgem", true), -ENODEV);
 	igt_assert_eq(__dgem_open_node("dgem", false), -ENODEV);
 }

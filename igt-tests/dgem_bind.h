@@ -2,7 +2,7 @@
 /*
  * Copyright (C) 2026 The dgem authors
  *
- * The default instance, bound and unbound, and what it is told as it is.
+ * The instances that a machine has by itself, bound and unbound, and what the default one is told.
  */
 #ifndef DGEM_BIND_H
 #define DGEM_BIND_H
