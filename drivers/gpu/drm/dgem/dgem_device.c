@@ -18,6 +18,7 @@
 #include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_job.h"
+#include "dgem_mem.h"
 #include "dgem_mem_reserved.h"
 #include "dgem_quota.h"
 
@@ -71,7 +72,7 @@ static u64 dgem_device_reach(const struct dgem_engine *engine)
 {
 	if (!engine->provider)
 		return DMA_BIT_MASK(64);
-	if (device_iommu_mapped(engine->dev) && !dma_addressing_limited(engine->dev))
+	if (device_iommu_mapped(engine->dev) && !dgem_mem_limited(engine->dev))
 		return DMA_BIT_MASK(64);
 	return dma_get_mask(engine->dev);
 }

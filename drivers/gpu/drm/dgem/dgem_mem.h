@@ -149,6 +149,7 @@ struct sg_table *dgem_mem_span_range(struct dgem_object *obj, struct device *dev
 				     u64 length);
 struct sg_table *dgem_mem_span_sgt(struct dgem_object *obj, struct device *dev);
 int dgem_mem_span_reaches(struct dgem_object *obj, struct device *dev);
+bool dgem_mem_limited(struct device *dev);
 unsigned long dgem_mem_span_pfn(struct dgem_object *obj, u64 page, u64 *run);
 struct sg_table *dgem_mem_resource_sgt(struct dgem_object *obj, struct device *dev);
 int dgem_mem_resource_reaches(struct dgem_object *obj, struct device *dev);

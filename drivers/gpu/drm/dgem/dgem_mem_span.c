@@ -6,6 +6,7 @@
  */
 
 #include <linux/dma-mapping.h>
+#include <linux/iommu.h>
 #include <linux/iosys-map.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -165,4 +166,22 @@ void *dgem_mem_vaddr_at(struct dgem_object *obj, u64 page, u64 *run)
 {
 	*run = (obj->base.size >> PAGE_SHIFT) - page;
 	return obj->vaddr + (page << PAGE_SHIFT);
+}
+
+/**
+ * dgem_mem_limited - is there memory that a device can't reach by itself
+ * @dev: the device
+ *
+ * dma_addressing_limited() says so of each mask below 32 bits, even where an IOMMU maps whatever
+ * memory there is into what the device reaches.
+ *
+ * Return: whether memory for the device has to be within its mask.
+ */
+bool dgem_mem_limited(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	if (domain && iommu_is_dma_domain(domain))
+		return false;
+	return dma_addressing_limited(dev);
 }

@@ -64,7 +64,7 @@ struct dgem_user {
 
 static bool dgem_user_offered(struct dgem_device *ddev)
 {
-	return !dma_addressing_limited(ddev->engine->dev);
+	return !dgem_mem_limited(ddev->engine->dev);
 }
 
 static int dgem_user_copy_ranges(const struct drm_dgem_create *args, struct drm_dgem_range *ranges)

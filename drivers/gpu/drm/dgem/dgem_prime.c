@@ -211,7 +211,7 @@ static int dgem_prime_refuse(struct dgem_device *ddev, struct dma_buf *dmabuf)
 		return 0;
 	if (dmabuf->ops == &dgem_dmabuf_ops)
 		return dgem_dmabuf_reaches(dmabuf, dev);
-	if (dma_addressing_limited(dev) || dma_max_mapping_size(dev) != SIZE_MAX) {
+	if (dgem_mem_limited(dev) || dma_max_mapping_size(dev) != SIZE_MAX) {
 		drm_dbg_prime(&ddev->drm, "%s may not reach a dma-buf of %s\n", dev_name(dev),
 			      dmabuf->exp_name);
 		return -EOPNOTSUPP;
