@@ -119,3 +119,14 @@ bool dgem_engine_driver(int fd, char *driver, char *device)
 	}
 	return false;
 }
+
+/* What the engine sees of memory are not the addresses of that memory then. */
+bool dgem_behind_iommu(int fd)
+{
+	struct drm_dgem_query_engine engine;
+	char path[128];
+
+	dgem_query_engine(fd, &engine);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.31s/iommu_group", engine.device);
+	return engine.device[0] && !access(path, F_OK);
+}

@@ -18,5 +18,6 @@ int __dgem_bind(void);
 void dgem_bind(void);
 void dgem_unbind(void);
 bool dgem_engine_driver(int fd, char *driver, char *device);
+bool dgem_behind_iommu(int fd);
 
 #endif /* DGEM_BIND_H */

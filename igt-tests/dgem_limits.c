@@ -447,15 +447,6 @@ static void test_bounced(int fd, const struct dgem_kind *kind)
 	igt_require_f(bounced, "the engine reaches this memory itself\n");
 }
 
-/* Behind an IOMMU, addresses are not those of memory: they follow the engine's mask alone. */
-static bool behind_iommu(const struct drm_dgem_query_engine *engine)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.63s/iommu_group", engine->device);
-	return !access(path, F_OK);
-}
-
 /* What is allocated for the instance; other kinds take memory as it comes. */
 static bool within_mask(const struct dgem_kind *kind)
 {
@@ -493,7 +484,7 @@ static void test_mask(int bits)
 		uint64_t limit = engine.dma_mask;
 		uint32_t handles[8];
 
-		if (within_mask(kind) && !behind_iommu(&engine) && mask < limit)
+		if (within_mask(kind) && !dgem_behind_iommu(fd) && mask < limit)
 			limit = mask;
 		/* Several at a time, so that no lucky hole serves them all. */
 		for (int i = 0; i < ARRAY_SIZE(handles); i++) {
