@@ -53,7 +53,7 @@ static const struct sg_table *dgem_feed_table(const struct dgem_engine_job *job,
 
 static void dgem_feed_open_op(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
 {
-	const struct dgem_engine_op *op = &job->ops[dma->op];
+	const struct dgem_engine_op *op = dma->op;
 	const struct dgem_limits limits = {
 		.max_len = min_t(u32, dma->base.max_segment,
 				 op->pattern_size ? DGEM_FILL_MAX : DGEM_DMA_PIECE),
@@ -81,8 +81,9 @@ static bool dgem_feed_next(struct dgem_engine_dma *dma, struct dgem_engine_job *
 			*error = -EIO;
 			return false;
 		}
-		if (++dma->op >= job->count)
+		if (dma->op == &job->ops[job->count - 1])
 			return false;
+		dma->op++;
 		dgem_feed_open_op(dma, job);
 	}
 	return true;
@@ -232,14 +233,14 @@ static void dgem_feed_wait(struct dgem_engine_dma *dma)
 }
 
 /* where the piece in the cursor reads, of a fill: pieces in a row have blocks of their own */
-static dma_addr_t dgem_feed_pattern(struct dgem_engine_dma *dma, const struct dgem_engine_op *op)
+static dma_addr_t dgem_feed_pattern(struct dgem_engine_dma *dma)
 {
-	u64 phase;
+	u64 pattern = dma->op->pattern, phase;
 
 	/* a row is a whole number of patterns: where the next one begins will do for its end */
 	phase = dgem_pieces_column(&dma->pieces) - dma->piece.len;
-	return dgem_fill_block(dma->fill, dma->tail % DGEM_DMA_BLOCKS, op->pattern) +
-	       phase % sizeof(op->pattern);
+	return dgem_fill_block(dma->fill, dma->tail % DGEM_DMA_BLOCKS, pattern) +
+	       phase % sizeof(pattern);
 }
 
 /* submit the piece in the cursor: 0, -EAGAIN if the channel has no descriptor, or -EIO */
@@ -379,27 +380,25 @@ static struct dgem_engine_job *dgem_feed_job(struct dgem_engine_dma *dma, bool c
  */
 static int dgem_feed_batch(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
 {
-	u32 before = dma->tail, seen = READ_ONCE(dma->seen);
+	u32 before = dma->tail, seen = READ_ONCE(dma->seen), full = seen + dma->depth;
 	struct dgem_engine_job *over;
 	unsigned long flags;
 	bool fed = false;
 	int error = 0;
 
-	while (dma->tail - seen < dma->depth && !error) {
-		const struct dgem_engine_op *op;
+	while (dma->tail != full && !error) {
 		dma_addr_t src;
 
 		if (!dgem_feed_next(dma, job, &error)) {
 			fed = !error;
 			break;
 		}
-		op = &job->ops[dma->op];
 		src = dma->piece.src;
-		if (op->pattern_size) {
+		if (dma->op->pattern_size) {
 			/* else it could be a block that some piece still reads */
 			if (dma->tail - seen >= DGEM_DMA_BLOCKS)
 				break;
-			src = dgem_feed_pattern(dma, op);
+			src = dgem_feed_pattern(dma);
 		}
 		error = dgem_feed_submit(dma, src);
 	}
@@ -475,7 +474,7 @@ void dgem_feed_start(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
 	dma->error = 0;
 	spin_unlock_irq(&dma->lock);
 
-	dma->op = 0;
+	dma->op = job->ops;
 	dma->queued = 0;
 	dma->told = 0;
 	dma->piece.len = 0;

@@ -66,7 +66,7 @@ struct dgem_engine_dma {
 	/** @feed_lock: one feeds or stops at a time; protects the cursor */
 	struct mutex feed_lock;
 	/** @op: cursor: the operation that @pieces are of */
-	u32 op;
+	const struct dgem_engine_op *op;
 	/** @pieces: cursor: what is left of it */
 	struct dgem_pieces pieces;
 	/** @piece: cursor: a piece to hand out next, if its length is not zero */

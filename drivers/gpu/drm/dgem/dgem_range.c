@@ -193,13 +193,6 @@ static void dgem_walk_load(struct dgem_walk *w)
 	w->run = run;
 }
 
-static void dgem_walk_skip(struct dgem_walk *w, u64 bytes)
-{
-	w->addr += bytes;
-	w->run -= bytes;
-	w->pos += bytes;
-}
-
 /**
  * dgem_walk_init - put a cursor on the first byte of a table
  * @w: the cursor
@@ -207,49 +200,33 @@ static void dgem_walk_skip(struct dgem_walk *w, u64 bytes)
  */
 void dgem_walk_init(struct dgem_walk *w, const struct sg_table *sgt)
 {
-	w->sgt = sgt;
 	w->next = sgt->sgl;
 	w->segs = sgt->nents;
-	w->addr = 0;
-	w->pos = 0;
 	dgem_walk_load(w);
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_walk_init);
 
 /**
- * dgem_walk_seek - put a cursor on another byte
+ * dgem_walk_skip - move a cursor forward
  * @w: the cursor
- * @offset: bytes from the start of the table
- *
- * Going forward costs the segments in between; going back starts again from the first one.
+ * @bytes: by how many; it costs the segments in between
  *
  * Return: 0, or -EINVAL if the table ends before that byte: the cursor then stands at its end.
  */
-int dgem_walk_seek(struct dgem_walk *w, u64 offset)
+int dgem_walk_skip(struct dgem_walk *w, u64 bytes)
 {
-	if (offset < w->pos)
-		dgem_walk_init(w, w->sgt);
-
-	while (offset - w->pos >= w->run) {
-		if (!w->run && !w->segs)
+	while (bytes >= w->run) {
+		if (!w->run)
 			return -EINVAL;
-		w->pos += w->run;
+		bytes -= w->run;
 		dgem_walk_load(w);
 	}
 
-	dgem_walk_skip(w, offset - w->pos);
+	w->addr += bytes;
+	w->run -= bytes;
 	return 0;
 }
-EXPORT_SYMBOL_IF_KUNIT(dgem_walk_seek);
-
-/* rows are mostly of one run */
-static void dgem_walk_forward(struct dgem_walk *w, u64 bytes)
-{
-	if (bytes >= w->run)
-		dgem_walk_seek(w, w->pos + bytes);
-	else
-		dgem_walk_skip(w, bytes);
-}
+EXPORT_SYMBOL_IF_KUNIT(dgem_walk_skip);
 
 /**
  * dgem_walk_peek - tell what is under a cursor
@@ -329,9 +306,9 @@ void dgem_pieces_init(struct dgem_pieces *p,
 
 	/* where a table ends too soon, the cursor has an empty run and dgem_pieces_next() stops */
 	dgem_walk_init(&p->src, src_sgt);
-	dgem_walk_seek(&p->src, src.offset);
+	dgem_walk_skip(&p->src, src.offset);
 	dgem_walk_init(&p->dst, dst_sgt);
-	dgem_walk_seek(&p->dst, dst.offset);
+	dgem_walk_skip(&p->dst, dst.offset);
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_pieces_init);
 
@@ -356,12 +333,7 @@ static u64 dgem_cut_boundary(u64 len, u64 addr, u64 boundary)
  */
 bool dgem_pieces_next(struct dgem_pieces *p, struct dgem_piece *piece)
 {
-	u64 len;
-
-	if (!p->src.run)
-		dgem_walk_load(&p->src);
-	if (!p->dst.run)
-		dgem_walk_load(&p->dst);
+	u64 len, src_step, dst_step;
 
 	len = min3(p->left, p->src.run, p->dst.run);
 	if (!len)
@@ -374,17 +346,18 @@ bool dgem_pieces_next(struct dgem_pieces *p, struct dgem_piece *piece)
 	piece->dst = p->dst.addr;
 	piece->len = len;
 
+	src_step = len;
+	dst_step = len;
 	p->left -= len;
-	if (p->left || !p->rows) {
-		dgem_walk_skip(&p->src, len);
-		dgem_walk_skip(&p->dst, len);
-	} else {
-		/* if the table ends before the next row there is no next piece */
-		dgem_walk_forward(&p->src, len + p->src_skip);
-		dgem_walk_forward(&p->dst, len + p->dst_skip);
+	if (!p->left && p->rows) {
+		src_step += p->src_skip;
+		dst_step += p->dst_skip;
 		p->left = p->width;
 		p->rows--;
 	}
+	/* if a table ends before that there is no next piece */
+	dgem_walk_skip(&p->src, src_step);
+	dgem_walk_skip(&p->dst, dst_step);
 	return true;
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_pieces_next);

@@ -33,18 +33,14 @@ struct dgem_rect {
  * functions; the table must stay mapped as long as the cursor is used.
  */
 struct dgem_walk {
-	/** @sgt: table walked, mapped for a device */
-	const struct sg_table *sgt;
 	/** @next: first segment behind the current run, valid while @segs is not zero */
 	struct scatterlist *next;
 	/** @segs: segments from @next on */
 	unsigned int segs;
-	/** @addr: DMA address of the byte at @pos */
+	/** @addr: DMA address of the byte under the cursor */
 	dma_addr_t addr;
-	/** @run: bytes from @pos to the end of the current run */
+	/** @run: bytes from there to the end of the current run; 0 only at the end of the table */
 	u64 run;
-	/** @pos: cursor: bytes from the start of the table */
-	u64 pos;
 };
 
 /**
@@ -134,7 +130,7 @@ void dgem_rects_collapse(struct dgem_rect *a, struct dgem_rect *b);
 int dgem_sgt_check(const struct sg_table *sgt, u64 size, u32 align);
 
 void dgem_walk_init(struct dgem_walk *w, const struct sg_table *sgt);
-int dgem_walk_seek(struct dgem_walk *w, u64 offset);
+int dgem_walk_skip(struct dgem_walk *w, u64 bytes);
 bool dgem_walk_peek(const struct dgem_walk *w, dma_addr_t *addr, u64 *run);
 
 void dgem_pieces_init(struct dgem_pieces *p,

@@ -127,7 +127,14 @@ static struct sg_table *random_table(struct kunit *test, struct rnd_state *rnd,
 	return sgt;
 }
 
-static void dgem_walk_seek_test(struct kunit *test)
+/* Puts a cursor on a byte of a table, wherever it was. */
+static int walk_to(struct dgem_walk *w, const struct sg_table *sgt, u64 offset)
+{
+	dgem_walk_init(w, sgt);
+	return dgem_walk_skip(w, offset);
+}
+
+static void dgem_walk_skip_test(struct kunit *test)
 {
 	static const struct segment segs[] = {
 		{ 0x1000, 0 }, { 0x1000, 0x1000 }, { 0x2000, 0x800 }, { 0x9000, 0 },
@@ -155,27 +162,35 @@ static void dgem_walk_seek_test(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, table_size(sgt), size);
 	dgem_walk_init(&w, sgt);
 
+	/* from one to the next, where that is forward */
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		KUNIT_ASSERT_EQ(test, dgem_walk_seek(&w, steps[i].offset), 0);
+		if (i && steps[i].offset >= steps[i - 1].offset)
+			KUNIT_ASSERT_EQ(test, dgem_walk_skip(&w, steps[i].offset -
+							     steps[i - 1].offset), 0);
+		else
+			KUNIT_ASSERT_EQ(test, walk_to(&w, sgt, steps[i].offset), 0);
 		KUNIT_ASSERT_TRUE(test, dgem_walk_peek(&w, &addr, &run));
 		KUNIT_EXPECT_EQ(test, addr, steps[i].addr);
 		KUNIT_EXPECT_EQ(test, run, steps[i].run);
 	}
 
-	/* past the end, and back from there */
-	for (i = 0; i < 2; i++) {
-		addr = 77;
-		run = 78;
-		KUNIT_EXPECT_EQ(test, dgem_walk_seek(&w, size), -EINVAL);
-		KUNIT_EXPECT_FALSE(test, dgem_walk_peek(&w, &addr, &run));
-		KUNIT_EXPECT_EQ(test, dgem_walk_seek(&w, U64_MAX), -EINVAL);
-		KUNIT_EXPECT_FALSE(test, dgem_walk_peek(&w, &addr, &run));
-		KUNIT_EXPECT_EQ(test, addr, 77);
-		KUNIT_EXPECT_EQ(test, run, 78);
-		KUNIT_EXPECT_EQ(test, dgem_walk_seek(&w, size - 1), 0);
-		KUNIT_EXPECT_TRUE(test, dgem_walk_peek(&w, &addr, &run));
-		KUNIT_EXPECT_EQ(test, addr, 0x4fff);
-	}
+	/* past the end, and there it stays */
+	addr = 77;
+	run = 78;
+	KUNIT_EXPECT_EQ(test, dgem_walk_skip(&w, 1), -EINVAL);
+	KUNIT_EXPECT_FALSE(test, dgem_walk_peek(&w, &addr, &run));
+	KUNIT_EXPECT_EQ(test, dgem_walk_skip(&w, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, dgem_walk_skip(&w, U64_MAX), -EINVAL);
+	KUNIT_EXPECT_FALSE(test, dgem_walk_peek(&w, &addr, &run));
+	KUNIT_EXPECT_EQ(test, walk_to(&w, sgt, size), -EINVAL);
+	KUNIT_EXPECT_FALSE(test, dgem_walk_peek(&w, &addr, &run));
+	KUNIT_EXPECT_EQ(test, walk_to(&w, sgt, U64_MAX), -EINVAL);
+	KUNIT_EXPECT_FALSE(test, dgem_walk_peek(&w, &addr, &run));
+	KUNIT_EXPECT_EQ(test, addr, 77);
+	KUNIT_EXPECT_EQ(test, run, 78);
+	KUNIT_EXPECT_EQ(test, walk_to(&w, sgt, size - 1), 0);
+	KUNIT_EXPECT_TRUE(test, dgem_walk_peek(&w, &addr, &run));
+	KUNIT_EXPECT_EQ(test, addr, 0x4fff);
 }
 
 static void dgem_walk_random_test(struct kunit *test)
@@ -187,7 +202,7 @@ static void dgem_walk_random_test(struct kunit *test)
 	for (round = 0; round < 60; round++) {
 		struct sg_table *sgt;
 		struct dgem_walk w;
-		u64 size;
+		u64 size, at = 0;
 
 		sgt = random_table(test, &rnd, 40, 1);
 		size = table_size(sgt);
@@ -197,7 +212,11 @@ static void dgem_walk_random_test(struct kunit *test)
 			u64 offset = prandom_u32_state(&rnd) % size, run;
 			dma_addr_t addr;
 
-			KUNIT_ASSERT_EQ(test, dgem_walk_seek(&w, offset), 0);
+			if (offset < at)
+				KUNIT_ASSERT_EQ(test, walk_to(&w, sgt, offset), 0);
+			else
+				KUNIT_ASSERT_EQ(test, dgem_walk_skip(&w, offset - at), 0);
+			at = offset;
 			KUNIT_ASSERT_TRUE(test, dgem_walk_peek(&w, &addr, &run));
 			KUNIT_ASSERT_TRUE(test, lies_at(sgt, offset, addr, run));
 			/* no run is shorter than it could be */
@@ -230,17 +249,17 @@ static void dgem_walk_5_gib_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, addr, base);
 	KUNIT_EXPECT_EQ(test, run, last);
 
-	KUNIT_ASSERT_EQ(test, dgem_walk_seek(&w, 5ULL * SZ_1G - SZ_4K), 0);
+	KUNIT_ASSERT_EQ(test, walk_to(&w, sgt, 5ULL * SZ_1G - SZ_4K), 0);
 	KUNIT_ASSERT_TRUE(test, dgem_walk_peek(&w, &addr, &run));
 	KUNIT_EXPECT_EQ(test, addr, base + 5ULL * SZ_1G - SZ_4K);
 	KUNIT_EXPECT_EQ(test, run, 4ULL * SZ_1G + SZ_4K);
 
-	KUNIT_ASSERT_EQ(test, dgem_walk_seek(&w, last), 0);
+	KUNIT_ASSERT_EQ(test, dgem_walk_skip(&w, 4ULL * SZ_1G + SZ_4K), 0);
 	KUNIT_ASSERT_TRUE(test, dgem_walk_peek(&w, &addr, &run));
 	KUNIT_EXPECT_EQ(test, addr, SZ_4K);
 	KUNIT_EXPECT_EQ(test, run, SZ_1G);
 
-	KUNIT_EXPECT_EQ(test, dgem_walk_seek(&w, last + SZ_1G), -EINVAL);
+	KUNIT_EXPECT_EQ(test, walk_to(&w, sgt, last + SZ_1G), -EINVAL);
 	KUNIT_EXPECT_EQ(test, dgem_sgt_check(sgt, last + SZ_1G, SZ_4K), 0);
 	KUNIT_EXPECT_EQ(test, dgem_sgt_check(sgt, last + SZ_1G + 1, SZ_4K), -EINVAL);
 	KUNIT_EXPECT_EQ(test, dgem_sgt_check(sgt, last + 5ULL * SZ_1G, SZ_4K), -EINVAL);
@@ -261,7 +280,7 @@ static void dgem_walk_top_test(struct kunit *test)
 	dgem_walk_init(&w, sgt);
 	KUNIT_ASSERT_TRUE(test, dgem_walk_peek(&w, &addr, &run));
 	KUNIT_EXPECT_EQ(test, run, SZ_4K);
-	KUNIT_ASSERT_EQ(test, dgem_walk_seek(&w, SZ_4K), 0);
+	KUNIT_ASSERT_EQ(test, dgem_walk_skip(&w, SZ_4K), 0);
 	KUNIT_ASSERT_TRUE(test, dgem_walk_peek(&w, &addr, &run));
 	KUNIT_EXPECT_EQ(test, addr, 0);
 }
@@ -551,7 +570,7 @@ static void dgem_pieces_resume_test(struct kunit *test)
 }
 
 static struct kunit_case dgem_pieces_tests[] = {
-	KUNIT_CASE(dgem_walk_seek_test),
+	KUNIT_CASE(dgem_walk_skip_test),
 	KUNIT_CASE(dgem_walk_random_test),
 	KUNIT_CASE(dgem_walk_5_gib_test),
 	KUNIT_CASE(dgem_walk_top_test),
