@@ -49,6 +49,12 @@
  * SUBTEST: many
  * Description: Several instances work next to each other, and their minors are given back.
  *
+ * SUBTEST: vmap-%s
+ * Description: An instance with the cpu engine copies out of and into what the default one exports:
+ *		by the exporter's kernel mapping.
+ *
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous
+ *
  * SUBTEST: mask-%s
  * Description: An instance tells such a DMA mask, and has memory within it that can be copied.
  *
@@ -364,9 +370,9 @@ static void test_mask(int bits)
 }
 
 /* From an object of one instance, through an import, to an object of the other. */
-static void import_and_copy(int from, int to, uint32_t seed)
+static void import_and_copy(int from, const struct dgem_kind *kind, int to, uint32_t seed)
 {
-	uint32_t src = dgem_create_filled(from, &dgem_kinds[0], SIZE, seed);
+	uint32_t src = dgem_create_filled(from, kind, SIZE, seed);
 	uint32_t dst = dgem_create(to, &dgem_kinds[0], SIZE), import;
 	struct drm_dgem_info info;
 	int dmabuf = dgem_export(from, src);
@@ -402,12 +408,25 @@ static void test_attach(void)
 	int one, two;
 
 	make_two(&one, &two);
-	import_and_copy(one, two, 1);
-	import_and_copy(two, one, 3);
+	import_and_copy(one, &dgem_kinds[0], two, 1);
+	import_and_copy(two, &dgem_kinds[0], one, 3);
 	close(one);
 	close(two);
 	dgem_instance_remove(ONE);
 	dgem_instance_remove(TWO);
+}
+
+/* The cpu engine knows foreign memory by the kernel mapping that the exporter makes. */
+static void test_vmap(int fd, const struct dgem_kind *kind)
+{
+	int other;
+
+	dgem_instance_make(ONE);
+	dgem_instance_enable(ONE, NULL);
+	other = dgem_instance_open(ONE);
+	import_and_copy(fd, kind, other, 1);
+	close(other);
+	dgem_instance_remove(ONE);
 }
 
 static void test_attach_removed(void)
@@ -501,6 +520,10 @@ static const struct {
 	{ "module-held", "A directory holds the module.", test_module_held },
 };
 
+static const struct dgem_kind_test kind_tests[] = {
+	{ "vmap", "Another instance copies by the exporter's kernel mapping.", test_vmap },
+};
+
 static const int masks[] = { 24, 28, 32, 64 };
 
 /* All memory has to come back, with whatever the default instance or the kernel does meanwhile. */
@@ -520,6 +543,8 @@ static void run(void (*test)(void), void (*test_bits)(int bits), int bits)
 
 int igt_main()
 {
+	int fd = -1;
+
 	igt_fixture() {
 		dgem_require_configfs();
 		igt_require_sw_sync();
@@ -542,9 +567,15 @@ int igt_main()
 			run(NULL, test_mask, masks[i]);
 	}
 
+	igt_fixture()
+		fd = dgem_open();
+
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_EXPORT);
+
 	igt_fixture() {
 		char name[32];
 
+		close(fd);
 		/* What a failed subtest has left. */
 		__dgem_instance_remove(ONE);
 		__dgem_instance_remove(TWO);

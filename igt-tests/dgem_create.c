@@ -41,6 +41,7 @@
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
+ * @import: memory of the system heap
  *
  * SUBTEST: exhaust-%s
  * Description: When memory runs out the call says ENOMEM, and all of it comes back.
@@ -520,7 +521,7 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP);
+	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP | DGEM_AND_FOREIGN);
 
 	igt_describe("A cache mode that a kind can have is granted and told.");
 	igt_subtest("cache-modes")

@@ -64,7 +64,8 @@
  * SUBTEST: refused-%s
  * Description: Mappings of objects that were not made for it are EFAULT, those of dma-bufs, too.
  *
- * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous,
+ *		   import
  */
 
 IGT_TEST_DESCRIPTION("Disks and io_uring work on mappings that were made for it.");
@@ -578,7 +579,7 @@ int igt_main()
 		part = engine.type == DRM_DGEM_ENGINE_DMA ? 16 * DGEM_PAGE : 2 * DGEM_MIB;
 	}
 
-	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP);
+	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP | DGEM_AND_FOREIGN);
 
 	igt_fixture()
 		close(fd);

@@ -11,11 +11,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "igt.h"
 
+#include "dgem_proc.h"
 #include "dgem_util.h"
 
 /**
@@ -45,6 +45,7 @@
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
+ * @import: memory of the system heap
  *
  * SUBTEST: prefault-%s
  * Description: Of an object that is mapped when mmap() is called no page is faulted in.
@@ -73,14 +74,6 @@ IGT_TEST_DESCRIPTION("Page faults bring in many pages, each where it belongs.");
 /* three huge pages and a bit */
 #define PAGES		(3 * HUGE_PAGE / DGEM_PAGE + 5)
 #define SIZE		(PAGES * DGEM_PAGE)
-
-static long fault_count(void)
-{
-	struct rusage usage;
-
-	igt_assert_eq(getrusage(RUSAGE_SELF, &usage), 0);
-	return usage.ru_minflt + usage.ru_majflt;
-}
 
 /* A figure in KiB from /proc/self/status. */
 static uint64_t proc_status(const char *field)
@@ -153,30 +146,30 @@ static void test_count(int fd, const struct dgem_kind *kind)
 	uint64_t size = DGEM_MIB, pages = size / DGEM_PAGE;
 	uint32_t handle = dgem_create(fd, kind, size);
 	uint8_t *ptr = dgem_mmap(fd, handle, size);
-	long before = fault_count(), faults;
+	long before = dgem_faults(), faults;
 
 	for (uint64_t page = 0; page < pages; page++)
 		*page_at(ptr, page) = page;
-	faults = fault_count() - before;
+	faults = dgem_faults() - before;
 	igt_info("%ld faults for %d pages\n", faults, (int)pages);
 	/* one more where the window starts in the middle */
 	igt_assert_lte(faults, pages / dgem_fault_around(kind) + 1);
 
-	before = fault_count();
+	before = dgem_faults();
 	for (uint64_t page = 0; page < pages; page++)
 		igt_assert_eq_u32(*page_at(ptr, page), page);
-	igt_assert_eq(fault_count() - before, 0);
+	igt_assert_eq(dgem_faults() - before, 0);
 	munmap(ptr, size);
 	gem_close(fd, handle);
 }
 
 static void assert_no_fault(uint8_t *ptr, uint64_t pages)
 {
-	long before = fault_count(), faults;
+	long before = dgem_faults(), faults;
 
 	for (uint64_t page = 0; page < pages; page++)
 		*page_at(ptr, page) = stamp(page);
-	faults = fault_count() - before;
+	faults = dgem_faults() - before;
 	igt_assert_eq(faults, 0);
 }
 
@@ -416,7 +409,8 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_MMAP);
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests),
+			   DRM_DGEM_CAP_MMAP | DGEM_AND_FOREIGN);
 	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture()

@@ -472,7 +472,8 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_WRITE);
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests),
+			   DRM_DGEM_CAP_WRITE | DGEM_AND_FOREIGN);
 	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	for (int i = 0; i < ARRAY_SIZE(bad_tests); i++) {

@@ -67,6 +67,7 @@
  * @vmalloc: single pages
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
+ * @import: memory of the system heap, imported before
  */
 
 IGT_TEST_DESCRIPTION("dgem and other drivers use each other's dma-bufs.");
@@ -417,7 +418,8 @@ int igt_main()
 		}
 	}
 
-	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_EXPORT);
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests),
+			   DRM_DGEM_CAP_EXPORT | DGEM_AND_FOREIGN);
 
 	igt_fixture()
 		close(fd);

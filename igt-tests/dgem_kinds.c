@@ -4,16 +4,14 @@
  */
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <link.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "igt.h"
 
+#include "dgem_proc.h"
 #include "dgem_util.h"
 
 /**
@@ -28,7 +26,7 @@
  * Description: An object can do what INFO says, and the rest is refused as documented.
  *
  * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
- *		   reserved, noncontiguous, user
+ *		   reserved, noncontiguous, user, import
  *
  * SUBTEST: proc-%s
  * Description: /proc tells of a mapping what it is, and of its memory that it is nobody's.
@@ -37,13 +35,14 @@
  * Description: Touching a mapping takes as few faults as documented, populated or locked too.
  *
  * SUBTEST: debugger-%s
- * Description: A debugger reads and writes what its victim has not touched yet.
+ * Description: A debugger reads and writes what its victim has not touched yet, or is told EIO by
+ *		the mapping of an exporter that has no way for it.
  *
  * SUBTEST: core-%s
  * Description: A core dump has none of the content.
  *
  * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
- *		   reserved, noncontiguous
+ *		   reserved, noncontiguous, import
  *
  * SUBTEST: large-%s
  * Description: An object may be larger than any contiguous block.
@@ -88,80 +87,33 @@ static void test_refusals(int fd, const struct dgem_kind *kind)
 	gem_close(fd, other);
 }
 
-/* The number of a "Name: N kB" line that smaps has for the mapping at this address. */
-static int64_t smaps_kib(const void *ptr, const char *name)
-{
-	FILE *smaps = fopen("/proc/self/smaps", "r");
-	bool ours = false;
-	int64_t found = -1;
-	char line[512];
-
-	igt_require_f(smaps, "this kernel has no /proc/self/smaps\n");
-	while (fgets(line, sizeof(line), smaps)) {
-		unsigned long start, end;
-
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			ours = start == (uintptr_t)ptr;
-		else if (ours && !strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
-			found = strtoll(line + strlen(name) + 1, NULL, 10);
-	}
-	fclose(smaps);
-	return found;
-}
-
 static void test_proc(int fd, const struct dgem_kind *kind)
 {
+	const bool foreign = kind->traits & DGEM_KIND_FOREIGN;
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
-	uint64_t offset = dgem_mmap_offset(fd, handle);
+	/* an import is mapped as its dma-buf, which starts at 0 */
+	uint64_t offset = foreign ? 0 : dgem_mmap_offset(fd, handle);
 	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
-	FILE *maps = fopen("/proc/self/maps", "r");
-	bool found = false;
-	char line[512];
 
-	igt_assert(maps);
 	dgem_check(ptr, 0, SIZE, 1);
-	while (fgets(line, sizeof(line), maps)) {
-		unsigned long start, end;
-		unsigned long long at;
-		char perms[5], path[256];
-
-		if (sscanf(line, "%lx-%lx %4s %llx %*s %*s %255s", &start, &end, perms, &at,
-			   path) != 5 || start != (uintptr_t)ptr)
-			continue;
-		found = true;
-		igt_assert_eq_u64(end, start + SIZE);
-		igt_assert(!strcmp(perms, "rw-s"));
-		igt_assert_eq_u64(at, offset);
-		igt_assert(!strncmp(path, "/dev/dri/", 9));
-	}
-	fclose(maps);
-	igt_assert(found);
-
-	igt_assert_eq_s64(smaps_kib(ptr, "Size"), SIZE / 1024);
+	dgem_assert_mapped(ptr, SIZE, offset, foreign ? "/dmabuf:" : "/dev/dri/");
+	igt_assert_eq_s64(dgem_smaps_kib(ptr, "Size"), SIZE / 1024);
 	/* memory is the device's, but for pages that processes may lend to others */
-	igt_assert_eq_s64(smaps_kib(ptr, "Rss"),
+	igt_assert_eq_s64(dgem_smaps_kib(ptr, "Rss"),
 			  kind->traits & DGEM_KIND_DIRECT_IO ? SIZE / 1024 : 0);
-	igt_assert_eq_s64(smaps_kib(ptr, "Locked"), 0);
+	igt_assert_eq_s64(dgem_smaps_kib(ptr, "Locked"), 0);
 	munmap(ptr, SIZE);
 	gem_close(fd, handle);
-}
-
-static long faults(void)
-{
-	struct rusage usage;
-
-	igt_assert_eq(getrusage(RUSAGE_SELF, &usage), 0);
-	return usage.ru_minflt + usage.ru_majflt;
 }
 
 /* How many faults it takes to touch every page once. */
 static long touch_all(volatile uint8_t *ptr)
 {
-	long before = faults();
+	long before = dgem_faults();
 
 	for (int page = 0; page < PAGES; page++)
 		ptr[page * DGEM_PAGE] += 1;
-	return faults() - before;
+	return dgem_faults() - before;
 }
 
 /* Of the first write to a page that was read: a processor may leave it to the kernel to mark it. */
@@ -177,9 +129,9 @@ static long write_faults(void)
 	close(file);
 	igt_assert(ptr != MAP_FAILED);
 	igt_assert_eq(ptr[0], 0);
-	before = faults();
+	before = dgem_faults();
 	ptr[0] = 1;
-	before = faults() - before;
+	before = dgem_faults() - before;
 	munmap((void *)ptr, DGEM_PAGE);
 	return before;
 }
@@ -213,7 +165,7 @@ static void test_faults(int fd, const struct dgem_kind *kind)
 		igt_assert_f(taken <= most, "%ld faults, not %ld, on way %d\n", taken, most, way);
 		/* none is taken twice */
 		igt_assert_lte(touch_all(ptr), 0);
-		igt_assert_eq_s64(smaps_kib(ptr, "Locked"), 0);
+		igt_assert_eq_s64(dgem_smaps_kib(ptr, "Locked"), 0);
 		munmap(ptr, SIZE);
 		munlockall();
 	}
@@ -223,6 +175,7 @@ static void test_faults(int fd, const struct dgem_kind *kind)
 /* A child that stops before it has touched its mapping; the parent is its debugger. */
 static void test_debugger(int fd, const struct dgem_kind *kind)
 {
+	const bool refused = kind->traits & DGEM_KIND_FOREIGN;
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
 	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
 	long word, expect;
@@ -236,10 +189,10 @@ static void test_debugger(int fd, const struct dgem_kind *kind)
 			_exit(1);
 		raise(SIGSTOP);
 		/* as the debugger left it */
-		for (unsigned int i = 0; i < sizeof(word); i++)
-			if (ptr[5 * DGEM_PAGE + i] != 0x5a)
-				_exit(2);
-		_exit(0);
+		dgem_fill(&word, 5 * DGEM_PAGE, sizeof(word), 1);
+		if (!refused)
+			memset(&word, 0x5a, sizeof(word));
+		_exit(memcmp(ptr + 5 * DGEM_PAGE, &word, sizeof(word)) ? 2 : 0);
 	}
 	igt_assert_eq(waitpid(pid, &status, 0), pid);
 	igt_assert(WIFSTOPPED(status));
@@ -248,26 +201,19 @@ static void test_debugger(int fd, const struct dgem_kind *kind)
 		dgem_fill(&expect, page * DGEM_PAGE + 8, sizeof(expect), 1);
 		errno = 0;
 		word = ptrace(PTRACE_PEEKDATA, pid, ptr + page * DGEM_PAGE + 8, NULL);
-		igt_assert_eq(errno, 0);
-		igt_assert(word == expect);
+		igt_assert_eq(errno, refused ? EIO : 0);
+		igt_assert(refused || word == expect);
 	}
 	memset(&word, 0x5a, sizeof(word));
-	igt_assert_eq(ptrace(PTRACE_POKEDATA, pid, ptr + 5 * DGEM_PAGE, (void *)word), 0);
+	errno = 0;
+	ptrace(PTRACE_POKEDATA, pid, ptr + 5 * DGEM_PAGE, (void *)word);
+	igt_assert_eq(errno, refused ? EIO : 0);
 	munmap(ptr, SIZE);
 	igt_assert_eq(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
 	igt_assert_eq(waitpid(pid, &status, 0), pid);
 	igt_assert(WIFEXITED(status));
 	igt_assert_eq(WEXITSTATUS(status), 0);
 	gem_close(fd, handle);
-}
-
-static void write_line(const char *path, const char *text)
-{
-	int file = open(path, O_WRONLY | O_CLOEXEC);
-
-	igt_assert_fd(file);
-	igt_assert_eq(write(file, text, strlen(text)), strlen(text));
-	close(file);
 }
 
 /* How often a page of a pattern is in a dump, which is made of whole pages. */
@@ -283,73 +229,22 @@ static int count_pages(FILE *core, uint32_t seed)
 	return count;
 }
 
-/* The bytes that a dump has of the mapping at this address; -1 if it does not know of it. */
-static int64_t dumped_bytes(FILE *core, const void *ptr)
-{
-	ElfW(Ehdr) header;
-	ElfW(Phdr) segment;
-
-	rewind(core);
-	igt_assert_eq(fread(&header, sizeof(header), 1, core), 1);
-	igt_assert_eq(fseek(core, header.e_phoff, SEEK_SET), 0);
-	for (int i = 0; i < header.e_phnum; i++) {
-		igt_assert_eq(fread(&segment, sizeof(segment), 1, core), 1);
-		if (segment.p_type == PT_LOAD && segment.p_vaddr == (uintptr_t)ptr)
-			return segment.p_filesz;
-	}
-	return -1;
-}
-
-/* Ends by a signal, with all of its memory dumped but what files have for it alone. */
-static void dump_core(void)
-{
-	const struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
-	const struct sigaction action = { .sa_handler = SIG_DFL };
-
-	write_line("/proc/self/coredump_filter", "0x0b");
-	setrlimit(RLIMIT_CORE, &limit);
-	sigaction(SIGSEGV, &action, NULL);
-	kill(getpid(), SIGSEGV);
-	_exit(0);
-}
-
 /* Memory of the process itself is in its dump, which shows that the test looks right. */
 static void test_core(int fd, const struct dgem_kind *kind)
 {
-	static const char pattern[] = "/proc/sys/kernel/core_pattern", path[] = "/tmp/dgem-core";
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
 	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
 	uint8_t *own = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	FILE *file = fopen(pattern, "r");
-	char old[256] = "";
-	int status;
-	pid_t pid;
+	FILE *core;
 
-	igt_require_f(file, "this kernel dumps no core\n");
 	igt_assert(own != MAP_FAILED);
 	dgem_check(ptr, 0, SIZE, 1);
 	dgem_fill(own, 0, DGEM_PAGE, 2);
-	igt_assert(fgets(old, sizeof(old), file));
-	fclose(file);
-	unlink(path);
-	write_line(pattern, path);
-	pid = fork();
-	if (!pid) {
-		dgem_check(ptr, 0, SIZE, 1);
-		dump_core();
-	}
-	igt_assert_lte(0, pid);
-	igt_assert_eq(waitpid(pid, &status, 0), pid);
-	write_line(pattern, old);
-
-	igt_assert(WIFSIGNALED(status) && WCOREDUMP(status));
-	file = fopen(path, "r");
-	igt_assert(file);
-	igt_assert_lte(1, count_pages(file, 2));
-	igt_assert_eq(count_pages(file, 1), 0);
-	igt_assert_eq_s64(dumped_bytes(file, ptr), 0);
-	fclose(file);
-	unlink(path);
+	core = dgem_dump_core();
+	igt_assert_lte(1, count_pages(core, 2));
+	igt_assert_eq(count_pages(core, 1), 0);
+	igt_assert_eq_s64(dgem_dumped_bytes(core, ptr), 0);
+	fclose(core);
 	munmap(own, SIZE);
 	munmap(ptr, SIZE);
 	gem_close(fd, handle);
@@ -409,8 +304,9 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	dgem_kind_subtests(fd, all_tests, ARRAY_SIZE(all_tests), 0);
-	dgem_kind_subtests(fd, map_tests, ARRAY_SIZE(map_tests), DRM_DGEM_CAP_MMAP);
+	dgem_kind_subtests(fd, all_tests, ARRAY_SIZE(all_tests), DGEM_AND_FOREIGN);
+	dgem_kind_subtests(fd, map_tests, ARRAY_SIZE(map_tests),
+			   DRM_DGEM_CAP_MMAP | DGEM_AND_FOREIGN);
 
 	igt_fixture()
 		close(fd);

@@ -54,6 +54,7 @@
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
+ * @import: memory of the system heap
  *
  * SUBTEST: bad-handle
  * Description: There is no offset for a handle that does not exist.
@@ -360,7 +361,7 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP);
+	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP | DGEM_AND_FOREIGN);
 
 	igt_describe("There is no offset for a handle that does not exist.");
 	igt_subtest("bad-handle")

@@ -40,6 +40,7 @@
  * @vmalloc: single pages
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
+ * @import: memory of the system heap
  *
  * SUBTEST: mmap-private
  * Description: Copy-on-write mappings of a dma-buf are refused, read-only ones too.
@@ -338,7 +339,7 @@ static void test_size(int fd)
 {
 	const struct dgem_kind *kind;
 
-	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_EXPORT) {
+	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_EXPORT | DGEM_AND_FOREIGN) {
 		uint32_t handle = dgem_create(fd, kind, SIZE - 100);
 		int dmabuf = dgem_export(fd, handle);
 
@@ -354,7 +355,7 @@ static void test_cpu_access(int fd)
 	static const uint64_t flags[] = { DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW };
 	const struct dgem_kind *kind;
 
-	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_EXPORT) {
+	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_EXPORT | DGEM_AND_FOREIGN) {
 		uint32_t src = dgem_create_filled(fd, kind, SIZE, 1), dst = filled(fd, 2);
 		int dmabuf = dgem_export(fd, src);
 		uint8_t *ptr = map_dmabuf(dmabuf, 0, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -527,7 +528,8 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_EXPORT);
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests),
+			   DRM_DGEM_CAP_EXPORT | DGEM_AND_FOREIGN);
 
 	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 

@@ -6,11 +6,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 #include "igt.h"
 
 #include "dgem_bind.h"
+#include "dgem_proc.h"
 #include "dgem_util.h"
 
 /**
@@ -145,14 +145,6 @@ static void test_zeroed(int fd)
 	gem_close(fd, handle);
 }
 
-static long faults(void)
-{
-	struct rusage usage;
-
-	igt_assert_eq(getrusage(RUSAGE_SELF, &usage), 0);
-	return usage.ru_minflt + usage.ru_majflt;
-}
-
 static void test_mapped_at_once(int fd)
 {
 	const uint64_t size = 256 * DGEM_PAGE;
@@ -160,11 +152,11 @@ static void test_mapped_at_once(int fd)
 	volatile uint8_t *ptr = dgem_mmap(fd, handle, size);
 	long before;
 
-	before = faults();
-	before = faults();
+	before = dgem_faults();
+	before = dgem_faults();
 	for (uint64_t i = 0; i < size; i += DGEM_PAGE)
 		ptr[i] = 1;
-	igt_assert_eq(faults() - before, 0);
+	igt_assert_eq(dgem_faults() - before, 0);
 	munmap((void *)ptr, size);
 	gem_close(fd, handle);
 }

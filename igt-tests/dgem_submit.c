@@ -22,9 +22,9 @@
  * Description: Whole objects and parts of them are copied between all kinds of memory.
  *
  * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
- *		   reserved, noncontiguous, user
+ *		   reserved, noncontiguous, user, import
  * arg[2].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
- *		   reserved, noncontiguous, user
+ *		   reserved, noncontiguous, user, import
  *
  * SUBTEST: copy-ranges
  * Description: Any offset and length works: single bytes, across pages, up to the last byte.
@@ -472,8 +472,8 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	for_each_dgem_kind(src, 0) {
-		for_each_dgem_kind(dst, DRM_DGEM_CAP_WRITE) {
+	for_each_dgem_kind(src, DGEM_AND_FOREIGN) {
+		for_each_dgem_kind(dst, DRM_DGEM_CAP_WRITE | DGEM_AND_FOREIGN) {
 			igt_describe("Objects are copied between all kinds of memory.");
 			igt_subtest_f("copy-%s-to-%s", src->name, dst->name)
 				test_copy_kinds(fd, src, dst);

@@ -245,7 +245,7 @@ static void test_bad_range(int fd)
 	};
 	const struct dgem_kind *kind;
 
-	for_each_dgem_kind_here(fd, kind, 0) {
+	for_each_dgem_kind_here(fd, kind, DGEM_AND_FOREIGN) {
 		uint32_t handle = dgem_create(fd, kind, SIZE);
 
 		for (int i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -287,7 +287,8 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_MMAP);
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests),
+			   DRM_DGEM_CAP_MMAP | DGEM_AND_FOREIGN);
 
 	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 

@@ -3,6 +3,9 @@
  * Copyright (C) 2026 The dgem authors
  */
 
+#include <fcntl.h>
+#include <linux/dma-heap.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "igt.h"
@@ -29,6 +32,25 @@ static void borrow_user(struct drm_dgem_create *create)
 static void give_back_user(const struct drm_dgem_create *create)
 {
 	munmap((void *)(uintptr_t)lent.addr, lent.length);
+}
+
+/* The system's heap is an exporter that knows nothing of us, and maps at once. */
+static int make_import(int fd, uint64_t *size, uint32_t *handle)
+{
+	struct dma_heap_allocation_data data = { .len = *size, .fd_flags = O_CLOEXEC | O_RDWR };
+	int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC), err = 0;
+
+	if (heap < 0)
+		return -ENODEV;
+	if (ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data))
+		err = -errno;
+	close(heap);
+	if (err)
+		return err;
+	*size = lseek(data.fd, 0, SEEK_END);
+	err = __dgem_import(fd, data.fd, handle);
+	close(data.fd);
+	return err;
 }
 
 const struct dgem_kind dgem_kinds[] = {
@@ -97,9 +119,25 @@ const struct dgem_kind dgem_kinds[] = {
 		.caps = DRM_DGEM_CAP_WRITE,
 		.borrow = borrow_user,
 		.give_back = give_back_user,
+	}, {
+		.name = "import",
+		.kind = DRM_DGEM_KIND_IMPORT,
+		.cache = DRM_DGEM_CACHE_EXPORTER,
+		.caps = DGEM_CAPS_ALL,
+		.traits = DGEM_KIND_FOREIGN | DGEM_KIND_AT_ONCE,
+		.make = make_import,
 	},
 	{ }
 };
+
+/* Has the kind what is needed, and is it meant? */
+bool dgem_kind_fits(const struct dgem_kind *kind, uint32_t need)
+{
+	uint32_t caps = need & ~DGEM_AND_FOREIGN;
+
+	return (kind->caps & caps) == caps &&
+	       (need & DGEM_AND_FOREIGN || !(kind->traits & DGEM_KIND_FOREIGN));
+}
 
 /* The fewest pages that a fault brings in, where so many are left of mapping and object. */
 int dgem_fault_around(const struct dgem_kind *kind)
@@ -111,14 +149,28 @@ int dgem_fault_around(const struct dgem_kind *kind)
 bool dgem_has_kind(int fd, const struct dgem_kind *kind)
 {
 	struct drm_dgem_query_device device;
+	uint64_t size = DGEM_PAGE;
+	uint32_t handle;
+	int err;
 
+	if (kind->make) {
+		err = kind->make(fd, &size, &handle);
+		if (!err)
+			gem_close(fd, handle);
+		return err != -ENODEV && err != -EOPNOTSUPP;
+	}
 	dgem_query_device(fd, &device);
 	return device.kinds & (1ull << kind->kind);
 }
 
 void dgem_require_kind(int fd, const struct dgem_kind *kind)
 {
-	igt_require_f(dgem_has_kind(fd, kind), "this instance has no %s memory\n", kind->name);
+	bool here = dgem_has_kind(fd, kind);
+
+	if (kind->make)
+		igt_require_f(here, "no heap of system memory within the engine's reach\n");
+	else
+		igt_require_f(here, "this instance has no %s memory\n", kind->name);
 }
 
 /* Sets the size to what was given. */
@@ -132,6 +184,8 @@ int __dgem_create_kind(int fd, const struct dgem_kind *kind, uint64_t *size, uin
 	};
 	int err;
 
+	if (kind->make)
+		return kind->make(fd, size, handle);
 	if (kind->borrow)
 		kind->borrow(&create);
 	err = __dgem_create(fd, &create);
@@ -242,7 +296,7 @@ void dgem_subtests(int fd, const struct dgem_test *tests, int count)
 	}
 }
 
-/* For the kinds that have all of these DRM_DGEM_CAP_*. */
+/* For the kinds that have all of these DRM_DGEM_CAP_*, and may be DGEM_AND_FOREIGN. */
 void dgem_kind_subtests(int fd, const struct dgem_kind_test *tests, int count, uint32_t need)
 {
 	const struct dgem_kind *kind;

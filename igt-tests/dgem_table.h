@@ -30,9 +30,13 @@
 #define DGEM_KIND_DIRECT_IO	0x20
 /* The CPU caches it: what it has cleared has to be written back before a device looks. */
 #define DGEM_KIND_CLEANED	0x40
+/* Mappings are an exporter's: no counts of ours, and no debugger in those of the system's heap. */
+#define DGEM_KIND_FOREIGN	0x100
 
 /* What every kind but the borrowed ones can do. */
 #define DGEM_CAPS_ALL	(DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT | DRM_DGEM_CAP_WRITE)
+/* Beside the DRM_DGEM_CAP_* that a test needs: it is for memory of others as well. */
+#define DGEM_AND_FOREIGN	0x80000000
 
 /*
  * A kind of memory as the tests make it, and what they may expect of it. A line of dgem_kinds[] is
@@ -50,6 +54,8 @@ struct dgem_kind {
 	uint32_t traits;
 	/* sizes from here on are EINVAL; 0: no other than the device's own limit */
 	uint64_t limit;
+	/* for what CREATE does not make: 0 and a handle, -ENODEV without a maker, or -errno */
+	int (*make)(int fd, uint64_t *size, uint32_t *handle);
 	/* for kinds that have to be told where memory is: fill in the rest, and what comes after */
 	void (*borrow)(struct drm_dgem_create *create);
 	void (*give_back)(const struct drm_dgem_create *create);
@@ -57,16 +63,17 @@ struct dgem_kind {
 
 extern const struct dgem_kind dgem_kinds[];
 
-/* All kinds that have these DRM_DGEM_CAP_*: to name subtests after. */
+/* All kinds that have these DRM_DGEM_CAP_*, and may be DGEM_AND_FOREIGN: to name subtests after. */
 #define for_each_dgem_kind(k, need)					\
 	for ((k) = dgem_kinds; (k)->name; (k)++)			\
-		if (((k)->caps & (need)) != (need)) { } else
+		if (!dgem_kind_fits(k, need)) { } else
 
 /* The same without those that this instance does not offer: to loop within a subtest. */
 #define for_each_dgem_kind_here(fd, k, need)				\
 	for_each_dgem_kind(k, need)					\
 		if (!dgem_has_kind(fd, k)) { } else
 
+bool dgem_kind_fits(const struct dgem_kind *kind, uint32_t need);
 int dgem_fault_around(const struct dgem_kind *kind);
 bool dgem_has_kind(int fd, const struct dgem_kind *kind);
 void dgem_require_kind(int fd, const struct dgem_kind *kind);

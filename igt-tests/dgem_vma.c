@@ -10,6 +10,7 @@
 
 #include "igt.h"
 
+#include "dgem_proc.h"
 #include "dgem_util.h"
 
 /**
@@ -24,7 +25,8 @@
  * Description: A child shares the parent's mapping.
  *
  * SUBTEST: vma-count-%s
- * Description: INFO counts the mappings of an object, through splits and forks.
+ * Description: INFO counts the mappings of an object, through splits and forks, but those of an
+ *		exporter.
  *
  * SUBTEST: advice-%s
  * Description: Populating and advice do no harm.
@@ -33,7 +35,7 @@
  * Description: A mapping cannot expand and is left out of core dumps.
  *
  * SUBTEST: ptrace-%s
- * Description: A debugger reads and writes a mapping.
+ * Description: A debugger reads and writes a mapping, or is told EIO by one of the system's heap.
  *
  * SUBTEST: outlive-%s
  * Description: A mapping outlives the handle and the file.
@@ -50,11 +52,12 @@
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
  * @noncontiguous: one segment behind an IOMMU
+ * @import: memory of the system heap
  *
  * SUBTEST: no-pages-%s
  * Description: Nobody takes references to the pages of a mapping.
  *
- * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous, import
  */
 
 IGT_TEST_DESCRIPTION("What the memory management may do with a mapping, and what not.");
@@ -133,6 +136,26 @@ static void test_vma_count(int fd, const struct dgem_kind *kind)
 	gem_close(fd, handle);
 }
 
+/* An import's are its exporter's, and none of the object's. */
+static void test_vma_uncounted(int fd, const struct dgem_kind *kind)
+{
+	struct drm_dgem_query_stats before, now;
+	uint32_t handle = dgem_create(fd, kind, SIZE);
+	uint8_t *ptr;
+
+	dgem_query_stats(fd, &before);
+	ptr = dgem_mmap(fd, handle, SIZE);
+	munmap(ptr + 4 * DGEM_PAGE, DGEM_PAGE);
+	igt_assert_eq_u32(dgem_vmas(fd, handle), 0);
+	igt_fork(child, 1)
+		igt_assert_eq_u32(dgem_vmas(fd, handle), 0);
+	igt_waitchildren();
+	dgem_query_stats(fd, &now);
+	igt_assert_eq_u64(now.vmas, before.vmas);
+	munmap(ptr, SIZE);
+	gem_close(fd, handle);
+}
+
 static void test_advice(int fd, const struct dgem_kind *kind)
 {
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
@@ -154,7 +177,7 @@ static void test_advice(int fd, const struct dgem_kind *kind)
 	igt_assert_eq(madvise(ptr, SIZE, MADV_DONTFORK), 0);
 	igt_fork(child, 1) {
 		igt_assert_eq(dgem_touch(ptr, false), SIGSEGV);
-		igt_assert_eq_u32(dgem_vmas(fd, handle), 1);
+		igt_assert_eq_u32(dgem_vmas(fd, handle), !(kind->traits & DGEM_KIND_FOREIGN));
 	}
 	igt_waitchildren();
 	dgem_check(ptr, 0, SIZE, 1);
@@ -162,37 +185,17 @@ static void test_advice(int fd, const struct dgem_kind *kind)
 	gem_close(fd, handle);
 }
 
-/* Whether /proc/self/smaps shows a two-letter flag for the mapping at this address. */
-static bool has_vma_flag(const void *ptr, const char *flag)
-{
-	FILE *smaps = fopen("/proc/self/smaps", "r");
-	bool ours = false, found = false;
-	char line[512];
-
-	igt_require_f(smaps, "this kernel has no /proc/self/smaps\n");
-	while (fgets(line, sizeof(line), smaps)) {
-		unsigned long start, end;
-
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			ours = start == (uintptr_t)ptr;
-		else if (ours && !strncmp(line, "VmFlags:", 8))
-			found = strstr(line + 8, flag);
-	}
-	fclose(smaps);
-	return found;
-}
-
 static void test_vma_flags(int fd, const struct dgem_kind *kind)
 {
 	uint32_t handle = dgem_create(fd, kind, SIZE);
 	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
 
-	igt_assert(has_vma_flag(ptr, " sh"));
-	igt_assert(has_vma_flag(ptr, " de"));
-	igt_assert(has_vma_flag(ptr, " dd"));
+	igt_assert(dgem_has_vma_flag(ptr, " sh"));
+	igt_assert(dgem_has_vma_flag(ptr, " de"));
+	igt_assert(dgem_has_vma_flag(ptr, " dd"));
 	/* page frames, unless there are pages to take references to */
-	igt_assert_eq(has_vma_flag(ptr, " pf"), !(kind->traits & DGEM_KIND_DIRECT_IO));
-	igt_assert(!has_vma_flag(ptr, " mm"));
+	igt_assert_eq(dgem_has_vma_flag(ptr, " pf"), !(kind->traits & DGEM_KIND_DIRECT_IO));
+	igt_assert(!dgem_has_vma_flag(ptr, " mm"));
 	munmap(ptr, SIZE);
 	gem_close(fd, handle);
 }
@@ -239,8 +242,32 @@ static void test_ptrace(int fd, const struct dgem_kind *kind)
 	gem_close(fd, handle);
 }
 
+/* There is nothing that an exporter's mapping of page frames could be read by. */
+static void test_ptrace_refused(int fd, const struct dgem_kind *kind)
+{
+	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
+	uint8_t *ptr = dgem_mmap(fd, handle, SIZE), copy[100] = { };
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+
+	igt_assert_fd(mem);
+	for (int touched = 0; touched < 2; touched++) {
+		errno = 0;
+		igt_assert_eq(pread(mem, copy, sizeof(copy), (uintptr_t)ptr), -1);
+		igt_assert_eq(errno, EIO);
+		errno = 0;
+		igt_assert_eq(pwrite(mem, copy, sizeof(copy), (uintptr_t)ptr), -1);
+		igt_assert_eq(errno, EIO);
+		dgem_check(ptr, 0, SIZE, 1);
+	}
+	close(mem);
+	munmap(ptr, SIZE);
+	gem_close(fd, handle);
+}
+
+/* An import's mapping holds its dma-buf rather than the object. */
 static void test_outlive(int fd, const struct dgem_kind *kind)
 {
+	const int held = !(kind->traits & DGEM_KIND_FOREIGN);
 	struct drm_dgem_query_stats before, now;
 	struct dgem_snapshot unused;
 	int file;
@@ -256,8 +283,8 @@ static void test_outlive(int fd, const struct dgem_kind *kind)
 	check_page(ptr, 8, 1);
 	close(file);
 	dgem_query_stats(fd, &now);
-	igt_assert_eq_u64(now.objects, before.objects + 1);
-	igt_assert_eq_u64(now.vmas, before.vmas + 1);
+	igt_assert_eq_u64(now.objects, before.objects + held);
+	igt_assert_eq_u64(now.vmas, before.vmas + held);
 	dgem_check(ptr, 0, SIZE, 1);
 	munmap(ptr, SIZE);
 	dgem_assert_unchanged(fd, &unused);
@@ -265,12 +292,17 @@ static void test_outlive(int fd, const struct dgem_kind *kind)
 
 static const struct dgem_kind_test tests[] = {
 	{ "fork", "A child shares the parent's mapping.", test_fork },
-	{ "vma-count", "Mappings are counted through splits and forks.", test_vma_count },
+	{ "vma-count", "Mappings are counted through splits and forks.", test_vma_count, 0,
+	  DGEM_KIND_FOREIGN },
+	{ "vma-count", "Mappings of an exporter are not counted.", test_vma_uncounted,
+	  DGEM_KIND_FOREIGN },
 	{ "advice", "Populating and advice do no harm.", test_advice },
 	{ "vma-flags", "A mapping cannot expand and is not dumped.", test_vma_flags },
 	{ "no-pages", "Nobody takes references to a mapping's pages.", test_no_pages, 0,
 	  DGEM_KIND_DIRECT_IO },
-	{ "ptrace", "A debugger reads and writes a mapping.", test_ptrace },
+	{ "ptrace", "A debugger reads and writes a mapping.", test_ptrace, 0, DGEM_KIND_FOREIGN },
+	{ "ptrace", "A debugger cannot read what an exporter maps.", test_ptrace_refused,
+	  DGEM_KIND_FOREIGN },
 	{ "outlive", "A mapping outlives the handle and the file.", test_outlive },
 };
 
@@ -281,7 +313,7 @@ int igt_main()
 	igt_fixture()
 		fd = dgem_open();
 
-	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP);
+	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP | DGEM_AND_FOREIGN);
 
 	igt_fixture()
 		close(fd);

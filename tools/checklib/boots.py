@@ -43,6 +43,7 @@ class Boot:
 # particular to one, its limits and events, which take minutes, and so does direct I/O. What no
 # engine has a part in is tested once, in the machine with two processors.
 NOWHERE = "-dgem_bounce -dgem_iommu -dgem_suspend"
+NO_DEVICE = "-dgem_io -dgem_io_vma"
 PARTICULAR = "-dgem_limits -dgem_trace"
 SLOW = "-dgem_direct_io"
 NO_ENGINE = ("-dgem_configfs -dgem_debugfs -dgem_dumb -dgem_fault -dgem_fdinfo -dgem_mmap "
@@ -56,7 +57,7 @@ BOOTS = (
           f"igt -dgem_import -dgem_interop -dgem_user {NOWHERE} {PARTICULAR} {SLOW} {NO_ENGINE}",
           "unload"], 2400),
     Boot("cpu", ["--smp", "2", "--load", "", *POOL],
-         [f"{LOAD} engine=cpu pool_mib=8", f"igt -dgem_io {NOWHERE} {PARTICULAR}", "library",
+         [f"{LOAD} engine=cpu pool_mib=8", f"igt {NO_DEVICE} {NOWHERE} {PARTICULAR}", "library",
           "unload"], 2400),
     Boot("upstream", ["--icount", "0", "--smp", "1", "--load", "", "--cma", "124M@0-256M"],
          ["load engine=cpu", "upstream", "lent", "unload"], 1200),

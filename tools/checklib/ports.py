@@ -13,14 +13,14 @@ from vmlib.rootfs import RootFs32
 from vmlib.stockboot import STOCK, StockKernel
 
 from . import boots, engines
-from .boots import LOAD, NOWHERE, POOL, Boot
+from .boots import LOAD, NO_DEVICE, NOWHERE, POOL, Boot
 
 # The upstream tests need room for the largest object, see boots.py.
 I386 = ["--user", "i386", "--load", "", "--env", "TESTS=igt-tests-i386",
         "--env", "USERSPACE=userspace-i386"]
 PROGRAMS = (
     Boot("i386-cpu", [*I386, "--smp", "2", *POOL],
-         [f"{LOAD} engine=cpu", f"igt -dgem_io {NOWHERE}", "library", "unload"], 1800),
+         [f"{LOAD} engine=cpu", f"igt {NO_DEVICE} {NOWHERE}", "library", "unload"], 1800),
     Boot("i386-upstream", [*I386, "--icount", "0", "--smp", "1", "--cma", "124M@0-256M"],
          ["load engine=cpu", "upstream", "unload"], 1800),
 )

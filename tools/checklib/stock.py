@@ -8,12 +8,12 @@ from vmlib.base import TOOLS
 from vmlib.stock import STOCK
 
 from . import boots, ports
-from .boots import LOAD, NOWHERE, POOL, Boot
+from .boots import LOAD, NO_DEVICE, NOWHERE, POOL, Boot
 
 # These kernels have no vkms, no dmatest, no KUnit, no sw_sync, and 6.1 and 6.12 no contiguous
 # memory on a PC.
 CPU = Boot("cpu", ["--smp", "2", "--load", "", *POOL],
-           [f"{LOAD} engine=cpu", f"igt -dgem_io {NOWHERE}", "library", "unload"], 1800)
+           [f"{LOAD} engine=cpu", f"igt {NO_DEVICE} {NOWHERE}", "library", "unload"], 1800)
 # A device that reaches all memory: most of it is not made for edu's 28 bits.
 EDU = Boot("edu32", ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL,
                      "--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32"],

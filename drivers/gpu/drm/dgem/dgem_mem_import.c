@@ -26,7 +26,9 @@
  *
  * Whatever the CPU does with it, it does through the exporter: mmap, vmap and the access windows,
  * which cover the whole buffer since exporters know nothing smaller. The exporter says how it is
- * cached, and its reservation object is the object's.
+ * cached, and its reservation object is the object's. A mapping is the dma-buf's own, found under
+ * its name in /proc: it does not count as one of the object's, and debuggers get EIO if the
+ * exporter maps page frames that it has no other way to.
  */
 
 static void dgem_import_free(struct dgem_object *obj)
