@@ -31,6 +31,12 @@ struct dgem_engine_ref {
 	bool open;
 	/** @map: kernel mapping (cpu engine) */
 	struct iosys_map map;
+	/** @run_start: first of the bytes that @run_vaddr leads to (cpu engine) */
+	u64 run_start;
+	/** @run_end: where they end; 0 as long as nothing was looked up */
+	u64 run_end;
+	/** @run_vaddr: address of what has addresses of its own, as last looked up */
+	void *run_vaddr;
 };
 
 /**

@@ -58,6 +58,16 @@ struct dgem_engine_cpu {
 	bool gone;
 };
 
+/**
+ * struct dgem_cpu_side - what an operation reads or writes
+ */
+struct dgem_cpu_side {
+	/** @ref: the object; NULL for where a fill reads */
+	struct dgem_engine_ref *ref;
+	/** @rect: which part of it */
+	struct dgem_rect rect;
+};
+
 static struct dgem_engine_cpu *to_dgem_engine_cpu(struct dgem_engine *engine)
 {
 	return container_of(engine, struct dgem_engine_cpu, base);
@@ -188,22 +198,27 @@ static bool dgem_cpu_unprepare_locks(const struct dgem_engine_job *job)
 	return false;
 }
 
-static void dgem_cpu_copy(struct iosys_map *dst, struct iosys_map *src, size_t len)
+/* not inline: the block is cleared at the start of whatever has it, for each row of a copy */
+static noinline void dgem_cpu_copy_iomem(struct iosys_map *dst, struct iosys_map *src, size_t len)
 {
 	u8 between[64];
 	size_t at, n;
 
-	if (!src->is_iomem) {
-		iosys_map_memcpy_to(dst, 0, src->vaddr, len);
-	} else if (!dst->is_iomem) {
-		iosys_map_memcpy_from(dst->vaddr, src, 0, len);
-	} else {
-		for (at = 0; at < len; at += n) {
-			n = min(len - at, sizeof(between));
-			iosys_map_memcpy_from(between, src, at, n);
-			iosys_map_memcpy_to(dst, at, between, n);
-		}
+	for (at = 0; at < len; at += n) {
+		n = min(len - at, sizeof(between));
+		iosys_map_memcpy_from(between, src, at, n);
+		iosys_map_memcpy_to(dst, at, between, n);
 	}
+}
+
+static void dgem_cpu_copy(struct iosys_map *dst, struct iosys_map *src, size_t len)
+{
+	if (!src->is_iomem)
+		iosys_map_memcpy_to(dst, 0, src->vaddr, len);
+	else if (!dst->is_iomem)
+		iosys_map_memcpy_from(dst->vaddr, src, 0, len);
+	else
+		dgem_cpu_copy_iomem(dst, src, len);
 }
 
 /* bytes and pattern are as the operation was checked to be: a whole number of aligned patterns */
@@ -235,51 +250,65 @@ static void dgem_cpu_fill(struct iosys_map *dst, const struct dgem_engine_op *op
 	}
 }
 
-static void dgem_cpu_window(struct dgem_engine_ref *ref, const struct dgem_rect *rect, bool begin,
+static void dgem_cpu_window(const struct dgem_cpu_side *side, bool begin,
 			    enum dma_data_direction dir)
 {
-	u64 length = dgem_rect_end(rect) - rect->offset;
+	u64 length = dgem_rect_end(&side->rect) - side->rect.offset;
 
-	if (ref->obj->ops->sync_waits)
+	if (!side->ref || side->ref->obj->ops->sync_waits)
 		return;
 	if (begin)
-		dgem_sync_begin(ref->obj, rect->offset, length, dir);
+		dgem_sync_begin(side->ref->obj, side->rect.offset, length, dir);
 	else
-		dgem_sync_end(ref->obj, rect->offset, length, dir);
+		dgem_sync_end(side->ref->obj, side->rect.offset, length, dir);
 }
 
-/* where a byte is, and how many of the @len bytes from there on are in the same place */
-static size_t dgem_cpu_find(const struct dgem_engine_ref *ref, u64 at, size_t len,
-			    struct iosys_map *map)
+static noinline void dgem_cpu_look_up(struct dgem_engine_ref *ref, u64 page)
 {
-	void *vaddr;
 	u64 run;
 
+	ref->run_vaddr = ref->obj->ops->at(ref->obj, page, &run);
+	ref->run_start = page << PAGE_SHIFT;
+	ref->run_end = (page + run) << PAGE_SHIFT;
+}
+
+/*
+ * Where a byte is, and how many of the @len bytes from there on are in the same place, which is
+ * mostly where the row before was. Memory stays there as long as a job works on it.
+ */
+static inline size_t dgem_cpu_find(struct dgem_engine_ref *ref, u64 at, size_t len,
+				   struct iosys_map *map)
+{
 	if (!ref->obj->ops->at) {
 		*map = IOSYS_MAP_INIT_OFFSET(&ref->map, at);
 		return len;
 	}
-	vaddr = ref->obj->ops->at(ref->obj, at >> PAGE_SHIFT, &run);
-	iosys_map_set_vaddr(map, vaddr + offset_in_page(at));
-	return min_t(u64, len, (run << PAGE_SHIFT) - offset_in_page(at));
+	if (at < ref->run_start || at >= ref->run_end)
+		dgem_cpu_look_up(ref, at >> PAGE_SHIFT);
+	iosys_map_set_vaddr(map, ref->run_vaddr + (at - ref->run_start));
+	return min_t(u64, len, ref->run_end - at);
 }
 
 static void dgem_cpu_row(struct dgem_engine_cpu *cpu, struct dgem_engine_job *job,
-			 const struct dgem_engine_op *op, u64 src_at, u64 dst_at, u64 width)
+			 const struct dgem_engine_op *op, const struct dgem_cpu_side *src,
+			 const struct dgem_cpu_side *dst, u32 row)
 {
+	u64 src_at = src->rect.offset + row * src->rect.pitch;
+	u64 dst_at = dst->rect.offset + row * dst->rect.pitch;
+	u64 width = dst->rect.width;
+
 	while (width && !dgem_cpu_stopped(cpu, job)) {
 		size_t len = min_t(u64, width, DGEM_CPU_CHUNK);
-		struct iosys_map dst, src;
+		struct iosys_map to, from;
 
-		len = dgem_cpu_find(&job->refs[op->dst], dst_at, len, &dst);
+		len = dgem_cpu_find(dst->ref, dst_at, len, &to);
 		if (op->pattern_size) {
-			dgem_cpu_fill(&dst, op, len);
+			dgem_cpu_fill(&to, op, len);
 		} else {
-			len = dgem_cpu_find(&job->refs[op->src], src_at, len, &src);
-			dgem_cpu_copy(&dst, &src, len);
+			len = dgem_cpu_find(src->ref, src_at, len, &from);
+			dgem_cpu_copy(&to, &from, len);
 		}
 		atomic64_add(len, &job->done);
-		atomic64_add(len, &cpu->base.ddev->stats.bytes_cpu);
 		src_at += len;
 		dst_at += len;
 		width -= len;
@@ -290,23 +319,19 @@ static void dgem_cpu_row(struct dgem_engine_cpu *cpu, struct dgem_engine_job *jo
 static void dgem_cpu_op(struct dgem_engine_cpu *cpu, struct dgem_engine_job *job,
 			const struct dgem_engine_op *op)
 {
-	struct dgem_engine_ref *src = op->pattern_size ? NULL : &job->refs[op->src];
-	struct dgem_engine_ref *dst = &job->refs[op->dst];
-	struct dgem_rect from = op->src_rect, to = op->dst_rect;
+	struct dgem_cpu_side src = { op->pattern_size ? NULL : &job->refs[op->src], op->src_rect };
+	struct dgem_cpu_side dst = { &job->refs[op->dst], op->dst_rect };
 	u32 row;
 
-	dgem_rects_collapse(&from, &to);
+	dgem_rects_collapse(&src.rect, &dst.rect);
 
 	/* the destination is read as well: what shares a cache line with it must stay */
-	if (src)
-		dgem_cpu_window(src, &from, true, DMA_FROM_DEVICE);
-	dgem_cpu_window(dst, &to, true, DMA_BIDIRECTIONAL);
-	for (row = 0; row < from.height; row++)
-		dgem_cpu_row(cpu, job, op, from.offset + row * from.pitch,
-			     to.offset + row * to.pitch, from.width);
-	dgem_cpu_window(dst, &to, false, DMA_BIDIRECTIONAL);
-	if (src)
-		dgem_cpu_window(src, &from, false, DMA_FROM_DEVICE);
+	dgem_cpu_window(&src, true, DMA_FROM_DEVICE);
+	dgem_cpu_window(&dst, true, DMA_BIDIRECTIONAL);
+	for (row = 0; row < dst.rect.height; row++)
+		dgem_cpu_row(cpu, job, op, &src, &dst, row);
+	dgem_cpu_window(&dst, false, DMA_BIDIRECTIONAL);
+	dgem_cpu_window(&src, false, DMA_FROM_DEVICE);
 }
 
 static void dgem_cpu_work(struct work_struct *work)
@@ -320,6 +345,7 @@ static void dgem_cpu_work(struct work_struct *work)
 	cookie = dma_fence_begin_signalling();
 	for (i = 0; i < job->count && !dgem_cpu_stopped(cpu, job); i++)
 		dgem_cpu_op(cpu, job, &job->ops[i]);
+	atomic64_add(atomic64_read(&job->done), &cpu->base.ddev->stats.bytes_cpu);
 	dma_fence_end_signalling(cookie);
 
 	error = dgem_cpu_stopped(cpu, job);
