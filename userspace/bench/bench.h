@@ -54,8 +54,9 @@ struct subject {
 	uint64_t size;
 };
 
-/* Return right after a timer interrupt, and let the rest of the machine work before. */
+/* Return right after a timer interrupt, and let the rest of the machine work before, or do not. */
 void wait_for_tick(void);
+void spin_to_tick(void);
 
 /*
  * now() for what begins: what does not take long has no interrupt in it, the rest always as many.
@@ -110,6 +111,8 @@ struct source {
 	bool gem;
 	/* pages come with the first touch: a buffer is fresh only once */
 	bool lazy;
+	/* comes out of CMA, if larger than a page */
+	bool cma;
 	/* tells the variants of one source apart */
 	uint32_t variant;
 	/* the source's node or device, once it is open */

@@ -118,18 +118,24 @@ static void fill_page_lists(void)
 	munmap(data, SPREAD * HUGE);
 }
 
+void spin_to_tick(void)
+{
+	int64_t last = coarse_time();
+
+	while (coarse_time() == last)
+		;
+}
+
 void wait_for_tick(void)
 {
 	/* wake up before a tick, with room for the way back here; a few ticks on, RCU is done */
 	const int64_t early = 100000;
-	int64_t last, next = coarse_time() + 5 * tick - early;
+	int64_t next = coarse_time() + 5 * tick - early;
 	struct timespec until = { next / 1000000000, next % 1000000000 };
 
 	fill_page_lists();
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-	last = coarse_time();
-	while (coarse_time() == last)
-		;
+	spin_to_tick();
 }
 
 uint64_t fault_count(void)

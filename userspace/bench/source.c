@@ -223,21 +223,23 @@ failed:
 }
 
 struct source sources[] = {
-	DGEM_SOURCE("contiguous", VARIANT(DRM_DGEM_KIND_CONTIGUOUS, DRM_DGEM_CACHE_DEFAULT)),
-	DGEM_SOURCE("coherent", VARIANT(DRM_DGEM_KIND_COHERENT, DRM_DGEM_CACHE_DEFAULT)),
+	DGEM_SOURCE("contiguous", VARIANT(DRM_DGEM_KIND_CONTIGUOUS, DRM_DGEM_CACHE_DEFAULT),
+		    .cma = true),
+	DGEM_SOURCE("coherent", VARIANT(DRM_DGEM_KIND_COHERENT, DRM_DGEM_CACHE_DEFAULT),
+		    .cma = true),
 	DGEM_SOURCE("pages", VARIANT(DRM_DGEM_KIND_PAGES, DRM_DGEM_CACHE_DEFAULT)),
 	DGEM_SOURCE("pages, pool", VARIANT(DRM_DGEM_KIND_PAGES, DRM_DGEM_CACHE_DEFAULT),
 		    .prepare = dgem_prepare),
 	DGEM_SOURCE("vmalloc", VARIANT(DRM_DGEM_KIND_VMALLOC, DRM_DGEM_CACHE_DEFAULT)),
 	DGEM_SOURCE("noncontiguous",
-		    VARIANT(DRM_DGEM_KIND_NONCONTIGUOUS, DRM_DGEM_CACHE_DEFAULT)),
+		    VARIANT(DRM_DGEM_KIND_NONCONTIGUOUS, DRM_DGEM_CACHE_DEFAULT), .cma = true),
 	DGEM_SOURCE("reserved", VARIANT(DRM_DGEM_KIND_RESERVED, DRM_DGEM_CACHE_DEFAULT)),
 	{
 		.peer = "heap-system", .kind = "pages", .open = heap_system_open,
 		.create = heap_create,
 	},
 	{
-		.peer = "heap-cma", .kind = "cma", .open = heap_cma_open,
+		.peer = "heap-cma", .kind = "cma", .cma = true, .open = heap_cma_open,
 		.create = heap_create,
 	},
 	{
