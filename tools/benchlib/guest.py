@@ -15,6 +15,8 @@ from . import figures
 
 RUNS = 2
 WHOLE = 256
+# Larger buffers than this take long to clear, and a boot of their own.
+SMALL = 16
 PROGRAM = "/dgem/out/build/userspace/bench/dgem_bench"
 
 # One processor, one nanosecond an instruction; addresses that are the same in each run.
@@ -30,7 +32,6 @@ ALL = ["--mem", "2G", "--cma", "576M", "--append", "memmap=64M$0x60000000",
 # An engine that sees everything through a bounce buffer; those lie below 4 GiB, not below 256 MiB.
 BOUNCE = ["--mem", "2G", "--load", "edu_dma,dgem", "--edu", "--edu-mask", "0xffffffff",
           "--append", "edu_dma.dma_bits=32", "--append", "swiotlb=force"]
-BOUNCE_MAX = 16
 
 # dgem alone with buffers that take too long for all its peers: how costs grow.
 GROWTH = ["--mem", "3G", "--cma", "1200M@0-2G", "--load", "dgem"]
@@ -62,7 +63,11 @@ def _boot(tree, out, machine, arguments):
 
 
 def _sizes(largest):
-    return ["--max", str(largest)] if largest else ["--table"]
+    """Arguments for the sizes, boot by boot."""
+    if not largest:
+        return [["--table"]]
+    small = ["--max", str(min(largest, SMALL))]
+    return [small, ["--min", str(SMALL + 1), "--max", str(largest)]] if largest > SMALL else [small]
 
 
 def measure(tree, out, largest):
@@ -73,12 +78,15 @@ def measure(tree, out, largest):
     build(tree)
     runs = []
     for number in range(1, RUNS + 1):
-        say(f"run {number} of {RUNS}: dgem and its peers, {' '.join(_sizes(largest))}")
-        sys.stdout.flush()
-        rows = _boot(tree, f"{out}/run{number}", COMMON + ALL, _sizes(largest))
+        sizes = _sizes(largest)
+        rows = []
+        for part, arguments in enumerate(sizes):
+            say(f"run {number} of {RUNS}: dgem and its peers, {' '.join(arguments)}")
+            sys.stdout.flush()
+            rows += _boot(tree, f"{out}/run{number}{'-large' if part else ''}", COMMON + ALL,
+                          arguments)
         say(f"run {number} of {RUNS}: a bounced engine")
-        rows += _boot(tree, f"{out}/run{number}-bounce", COMMON + BOUNCE,
-                      ["--bounce", *_sizes(min(largest, BOUNCE_MAX))])
+        rows += _boot(tree, f"{out}/run{number}-bounce", COMMON + BOUNCE, ["--bounce", *sizes[0]])
         if largest >= WHOLE:
             say(f"run {number} of {RUNS}: dgem up to 1 GiB")
             known = {figures.key(row) for row in rows}
