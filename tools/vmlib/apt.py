@@ -125,15 +125,16 @@ class Apt:
     def fetch(self, package, version):
         """The .deb of one package, its path."""
         folder = cache("debs", "")
-        pattern = os.path.join(folder, f"{package}_{version.replace(':', '%3a')}_*.deb")
+        names = [os.path.join(folder, f"{package}_{version.replace(':', '%3a')}_{arch}.deb")
+                 for arch in (self.arch, "all")]
         with lock("debs"):
-            if not glob.glob(pattern):
+            if not any(map(os.path.exists, names)):
                 say(f"apt: fetching {package} {version}")
                 with tempfile.TemporaryDirectory(dir=folder) as work:
                     self._run("apt-get", "-q", "download", f"{package}={version}", cwd=work)
                     for name in os.listdir(work):
                         os.replace(os.path.join(work, name), os.path.join(folder, name))
-        return glob.glob(pattern)[0]
+        return next(filter(os.path.exists, names))
 
     def closure(self, packages):
         """Every package needed by those given, as sorted .deb file names."""
