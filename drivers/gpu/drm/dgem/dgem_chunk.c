@@ -51,6 +51,12 @@ void dgem_chunk_source_init(struct dgem_chunk_source *source, struct device *dev
 		.folios = folios,
 	};
 	dgem_folio_limit(folios, &source->order);
+	/*
+	 * A process that gives advice about a part of a folio has the kernel try to split it. That
+	 * fails for ours, but kernels without huge pages warn then, or try for ever.
+	 */
+	if (folios && !IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
+		source->order = 0;
 }
 
 static struct page *dgem_block_alloc(struct dgem_chunk_source *source, unsigned int order)
