@@ -83,6 +83,8 @@ IGT_TEST_DESCRIPTION("Objects are made as asked for, zeroed, or refused without 
 
 /* Enough objects of 5 MiB to fill any pool that a test machine should have. */
 #define MAX_OBJECTS	128
+/* What is left for others, bytes. */
+#define SPARE		(128 * DGEM_MIB)
 /* So many freed ones that the next are made of their pages. */
 #define ENOUGH_OBJECTS	4
 
@@ -134,7 +136,8 @@ static void test_sizes(int fd, const struct dgem_kind *kind)
  * Make objects until memory runs out; returns how many. Kinds without a pool of their own would
  * take all that the machine has, so they get a little of it.
  */
-static int hoard(int fd, const struct dgem_kind *kind, uint64_t size, uint32_t *handles)
+static int hoard(int fd, const struct dgem_kind *kind, uint64_t size, uint64_t spare,
+		 uint32_t *handles)
 {
 	int most = kind->traits & DGEM_KIND_POOL ? MAX_OBJECTS : ENOUGH_OBJECTS;
 	int count;
@@ -145,7 +148,12 @@ static int hoard(int fd, const struct dgem_kind *kind, uint64_t size, uint32_t *
 
 	for (count = 0; count < most; count++) {
 		uint64_t given = size;
-		int err = __dgem_create_kind(fd, kind, &given, &handles[count]);
+		int err;
+
+		/* kinds that have more than their own pool could take all that others need */
+		if (count && dgem_meminfo("MemFree") < spare)
+			break;
+		err = __dgem_create_kind(fd, kind, &given, &handles[count]);
 
 		if (err) {
 			if (!count)
@@ -174,7 +182,7 @@ static void test_zeroed(int fd, const struct dgem_kind *kind)
 	uint32_t handles[MAX_OBJECTS];
 	int count, again;
 
-	count = hoard(fd, kind, ask, handles);
+	count = hoard(fd, kind, ask, SPARE, handles);
 	igt_assert_lte(1, count);
 	for (int i = 0; i < count; i++) {
 		void *ptr = dgem_mmap(fd, handles[i], size);
@@ -184,7 +192,7 @@ static void test_zeroed(int fd, const struct dgem_kind *kind)
 	}
 	release(fd, handles, count);
 
-	again = hoard(fd, kind, ask, handles);
+	again = hoard(fd, kind, ask, SPARE, handles);
 	/* what is not the driver's own pool may be somebody else's by now */
 	igt_assert_lte(pool ? count / 2 + 1 : 1, again);
 	for (int i = 0; i < again; i++) {
@@ -201,7 +209,7 @@ static void test_exhaust(int fd, const struct dgem_kind *kind)
 	uint32_t handles[MAX_OBJECTS];
 	int count;
 
-	count = hoard(fd, kind, 5 * DGEM_MIB, handles);
+	count = hoard(fd, kind, 5 * DGEM_MIB, 0, handles);
 	igt_assert_lte(2, count);
 	igt_require_f(count < MAX_OBJECTS, "this machine has too much memory to run out of it\n");
 

@@ -223,7 +223,7 @@ static int count_pages(FILE *core, uint32_t seed)
 	int count = 0;
 
 	dgem_fill(page, 0, sizeof(page), seed);
-	rewind(core);
+	fseek(core, 0, SEEK_SET);
 	while (fread(read, sizeof(read), 1, core) == 1)
 		count += !memcmp(page, read, sizeof(page));
 	return count;

@@ -274,12 +274,12 @@ static void test_sizes(int fd)
 		gem_close(fd, handle);
 	}
 	/*
-	 * DRM has offsets for mmap() of a terabyte less a mebibyte. The largest takes nearly all:
+	 * DRM has offsets for mmap() of a terabyte less 256 pages. The largest takes nearly all:
 	 * nothing else may have many, not even an object that is just going.
 	 */
 	do {
 		struct drm_dgem_create create = {
-			.size = device.max_size - 2 * DGEM_MIB,
+			.size = device.max_size - 512 * DGEM_PAGE,
 			.kind = DRM_DGEM_KIND_PAGES,
 			.flags = DRM_DGEM_CREATE_LAZY,
 		};
@@ -288,7 +288,7 @@ static void test_sizes(int fd)
 		dgem_query_stats(fd, &stats);
 		err = __dgem_create(fd, &create);
 		if (!err) {
-			igt_assert_eq_u64(create.size, device.max_size - 2 * DGEM_MIB);
+			igt_assert_eq_u64(create.size, device.max_size - 512 * DGEM_PAGE);
 			igt_assert_eq_u64(resident(fd, create.handle), 0);
 			gem_close(fd, create.handle);
 			return;

@@ -257,7 +257,7 @@ static bool find_function(const char *name, uint64_t *start, uint64_t *end)
 
 	*start = 0;
 	*end = UINT64_MAX;
-	for (int pass = 0; file && pass < 2; pass++, rewind(file)) {
+	for (int pass = 0; file && pass < 2; pass++, fseek(file, 0, SEEK_SET)) {
 		while (fgets(line, sizeof(line), file)) {
 			if (sscanf(line, "%" SCNx64 " %*c %255s", &address, symbol) != 2)
 				continue;

@@ -152,7 +152,8 @@ static void test_mapped_at_once(int fd)
 	volatile uint8_t *ptr = dgem_mmap(fd, handle, size);
 	long before;
 
-	before = dgem_faults();
+	/* once in vain: the call takes faults of its own the first time */
+	dgem_faults();
 	before = dgem_faults();
 	for (uint64_t i = 0; i < size; i += DGEM_PAGE)
 		ptr[i] = 1;

@@ -404,7 +404,8 @@ static void test_bad_argument(int fd)
 {
 	struct drm_dgem_syncobj *page = mmap(NULL, 2 * DGEM_PAGE, PROT_READ | PROT_WRITE,
 					     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct drm_dgem_syncobj *out = (void *)page + DGEM_PAGE - sizeof(*out);
+	uint8_t *second = (uint8_t *)page + DGEM_PAGE;
+	struct drm_dgem_syncobj *out = (void *)(second - sizeof(*out));
 	struct scene scene;
 
 	igt_assert(page != MAP_FAILED);
@@ -413,7 +414,7 @@ static void test_bad_argument(int fd)
 	out[0].handle = 77;
 	out[1].flags = DRM_DGEM_SYNCOBJ_SYNC_FILE;
 	/* It can be read, but the second one's descriptor cannot be written. */
-	igt_assert_eq(mprotect((void *)page + DGEM_PAGE, DGEM_PAGE, PROT_READ), 0);
+	igt_assert_eq(mprotect(second, DGEM_PAGE, PROT_READ), 0);
 	igt_assert_eq(__submit(&scene, NULL, 0, out, 2), -EFAULT);
 	igt_assert_eq_u32(out[0].handle, 77);
 	igt_assert_eq_u32(out[1].handle, 0);

@@ -227,16 +227,17 @@ static void test_ptrace(int fd, const struct dgem_kind *kind)
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
 	uint8_t *ptr = dgem_mmap(fd, handle, SIZE), copy[3 * DGEM_PAGE];
 	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	const size_t at = DGEM_PAGE + 904;
 
 	igt_assert_fd(mem);
 	munmap(ptr, DGEM_PAGE);
-	igt_assert_eq(pread(mem, copy, sizeof(copy), (uintptr_t)ptr + 5000), sizeof(copy));
-	dgem_check(copy, 5000, sizeof(copy), 1);
-	dgem_fill(copy, 5000, sizeof(copy), 2);
-	igt_assert_eq(pwrite(mem, copy, sizeof(copy), (uintptr_t)ptr + 5000), sizeof(copy));
-	dgem_check(ptr + DGEM_PAGE, DGEM_PAGE, 5000 - DGEM_PAGE, 1);
-	dgem_check(ptr + 5000, 5000, sizeof(copy), 2);
-	dgem_check(ptr + 5000 + sizeof(copy), 5000 + sizeof(copy), 2000, 1);
+	igt_assert_eq(pread(mem, copy, sizeof(copy), (uintptr_t)ptr + at), sizeof(copy));
+	dgem_check(copy, at, sizeof(copy), 1);
+	dgem_fill(copy, at, sizeof(copy), 2);
+	igt_assert_eq(pwrite(mem, copy, sizeof(copy), (uintptr_t)ptr + at), sizeof(copy));
+	dgem_check(ptr + DGEM_PAGE, DGEM_PAGE, at - DGEM_PAGE, 1);
+	dgem_check(ptr + at, at, sizeof(copy), 2);
+	dgem_check(ptr + at + sizeof(copy), at + sizeof(copy), 2000, 1);
 	close(mem);
 	munmap(ptr, SIZE);
 	gem_close(fd, handle);
