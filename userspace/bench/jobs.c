@@ -129,17 +129,19 @@ static uint32_t create(int fd, uint64_t size)
 static void client_open(struct client *client, uint64_t size)
 {
 	struct drm_version version;
-	/* what is filled in has no end of its own */
-	char path[32], name[8] = "";
+	char path[32];
 	int minor;
 
 	for (minor = 128; minor < 192; minor++) {
+		/* what is filled in has no end of its own */
+		char name[8] = "";
+
 		snprintf(path, sizeof(path), NODES, minor);
 		client->fd = open(path, O_RDWR | O_CLOEXEC);
 		if (client->fd < 0)
 			continue;
-		version = (struct drm_version){ .name = name, .name_len = sizeof(name) };
-		if (!ioctl(client->fd, DRM_IOCTL_VERSION, &version) && !strncmp(name, "dgem", 5))
+		version = (struct drm_version){ .name = name, .name_len = sizeof(name) - 1 };
+		if (!ioctl(client->fd, DRM_IOCTL_VERSION, &version) && !strcmp(name, "dgem"))
 			break;
 		close(client->fd);
 	}

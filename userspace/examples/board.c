@@ -33,8 +33,10 @@ static void show_addresses(void)
 	char path[512], line[256];
 	struct dirent *entry;
 
-	if (!folder)
+	if (!folder) {
 		must(top, -errno);
+		return;
+	}
 	while ((entry = readdir(folder))) {
 		FILE *file;
 

@@ -84,7 +84,7 @@ static int open_path(const char *path, struct dgem_device **dev)
 	int ret;
 
 	if (fd < 0)
-		return errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
+		return !errno || errno == ENOENT || errno == ENXIO ? -ENODEV : -errno;
 	ret = is_dgem(fd) ? device_wrap(fd, true, dev) : -ENODEV;
 	if (ret)
 		close(fd);

@@ -29,7 +29,7 @@ static size_t huge_page(void)
 	size_t bytes = 2 * MIB;
 
 	if (file) {
-		if (fscanf(file, "%zu", &bytes) != 1)
+		if (fscanf(file, "%zu", &bytes) != 1 || !bytes)
 			bytes = 2 * MIB;
 		fclose(file);
 	}

@@ -306,7 +306,7 @@ static int window_open(struct window *window, const struct source *source,
 		window->base = mmap(NULL, window->bytes, prot, MAP_SHARED, source->fd,
 				    (off_t)start);
 		if (window->base == MAP_FAILED)
-			return -errno;
+			return errno ? -errno : -EIO;
 	}
 	window->data = (volatile uint8_t *)window->base + (request->offset - start);
 	return 0;
