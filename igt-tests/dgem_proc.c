@@ -135,7 +135,7 @@ int64_t dgem_dumped_bytes(FILE *core, const void *ptr)
 	ElfW(Ehdr) header;
 	ElfW(Phdr) segment;
 
-	rewind(core);
+	fseek(core, 0, SEEK_SET);
 	igt_assert_eq(fread(&header, sizeof(header), 1, core), 1);
 	igt_assert_eq(fseek(core, header.e_phoff, SEEK_SET), 0);
 	for (int i = 0; i < header.e_phnum; i++) {
