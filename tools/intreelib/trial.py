@@ -194,7 +194,7 @@ class Trial:
         """Our folders for another processor; make check-ports boots those."""
         config, more = OTHERS[arch]
         processor, build = PROCESSORS[arch], f"{self.top}{arch}"
-        host.require(processor.make)
+        host.require("build", *([processor.make] if processor.cross else []))
         shutil.rmtree(build, ignore_errors=True)
         os.makedirs(build)
 
