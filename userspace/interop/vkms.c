@@ -18,6 +18,9 @@
 #include "message.h"
 #include "vkms.h"
 
+/* Pictures a second. */
+#define REFRESH_HZ	5u
+
 struct vkms {
 	int fd;
 	uint32_t width;
@@ -51,14 +54,21 @@ static uint32_t property(int fd, uint32_t object, uint32_t type, const char *nam
 	return found;
 }
 
+/*
+ * The picture's mode, slowed down. vkms composes at each of its vertical blanks, and a commit shows
+ * it a writeback before the writeback's pixel_write is set: at 60 Hz a blank falls in between on a
+ * machine that is busy enough, and vkms warns (compose_active_planes(), Linux 6.12 and 7.3 alike).
+ */
 static int find_mode(struct vkms *vkms, const drmModeConnector *connector)
 {
 	for (int i = 0; i < connector->count_modes; i++) {
-		const drmModeModeInfo *mode = &connector->modes[i];
+		drmModeModeInfo mode = connector->modes[i];
 
-		if (mode->hdisplay == vkms->width && mode->vdisplay == vkms->height)
-			return drmModeCreatePropertyBlob(vkms->fd, mode, sizeof(*mode),
-							 &vkms->mode_blob);
+		if (mode.hdisplay != vkms->width || mode.vdisplay != vkms->height)
+			continue;
+		mode.vrefresh = REFRESH_HZ;
+		mode.clock = (uint32_t)mode.htotal * mode.vtotal * REFRESH_HZ / 1000;
+		return drmModeCreatePropertyBlob(vkms->fd, &mode, sizeof(mode), &vkms->mode_blob);
 	}
 	return -ENOENT;
 }
