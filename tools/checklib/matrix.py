@@ -44,6 +44,8 @@ class Matrix:
             return cell.text
         if cell.state == "refused":
             return f"{cell.error} [{self._note(cell.text)}]"
+        if cell.state == "garbled":
+            return f"other data [{self._note(cell.text)}]"
         return f"{cell.state} [{self._note(cell.text)}]"
 
     def table(self):

@@ -25,6 +25,14 @@
 #define VRAM_EXPORTER	"this kernel's bochs has its buffers in video memory that no device reaches"
 #define VRAM_IMPORTER	"this kernel's bochs shows video memory only and imports nothing"
 
+/* Earlier udmabufs took the first page of a huge one for each of its pages. */
+#define HEADS		VERSION(6, 16)
+#define HEADS_ONLY									\
+	"this kernel's udmabuf gives the CPU the first page of each huge one for all of its pages"
+
+/* DRM's shmem helpers mapped each import for the importer's device, which no device reads. */
+#define MAPPED		VERSION(6, 17)
+
 /*
  * These exporters give every importer segments of any length, which it is theirs to limit: the DMA
  * API's debugging complains if the importer's device takes less.
@@ -35,6 +43,19 @@
 
 static const char * const long_segments[] = {
 	"heap-system", "heap-cma", "vivid-contiguous",
+};
+
+/* The importers that map buffers for such devices; on kernels before this one only, or 0. */
+static const struct {
+	const char *importer;
+	int before;
+} short_segments[] = {
+	{ "capture-contiguous" },
+	{ "output-contiguous" },
+	{ "vgem", MAPPED },
+	{ "vkms-plane", MAPPED },
+	{ "vkms-writeback", MAPPED },
+	{ "cirrus", MAPPED },
 };
 
 static const struct {
@@ -54,6 +75,13 @@ static const struct {
 	  VRAM },
 	{ "bochs-drm", "*", { .error = ENOSYS, .why = VRAM_EXPORTER }, VRAM },
 	{ "*", "bochs-drm", { .error = EINVAL, .why = VRAM_IMPORTER }, VRAM },
+	{ "udmabuf-huge", "dgem", { .garbled = true, .why = HEADS_ONLY }, HEADS },
+	{ "udmabuf-huge", "dgem-other", { .garbled = true, .why = HEADS_ONLY }, HEADS },
+	{ "udmabuf-huge", "vkms-plane", { .garbled = true, .why = HEADS_ONLY }, HEADS },
+	{ "udmabuf-huge", "vkms-writeback", { .garbled = true, .why = HEADS_ONLY }, HEADS },
+	{ "udmabuf-huge", "cirrus", { .garbled = true, .why = HEADS_ONLY }, HEADS },
+	{ "udmabuf-huge", "capture-vmalloc", { .garbled = true, .why = HEADS_ONLY }, HEADS },
+	{ "udmabuf-huge", "output-vmalloc", { .garbled = true, .why = HEADS_ONLY }, HEADS },
 	{ "heap-system", "capture-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
 	{ "heap-system", "output-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
 	{ "dgem-pages", "capture-contiguous", { .error = EFAULT, .why = PIECES, .chance = true } },
@@ -98,23 +126,43 @@ static int kernel_version(void)
 	return VERSION(major, minor);
 }
 
+static bool is_before(int version)
+{
+	return !version || kernel_version() < version;
+}
+
 static bool matches(const char *pattern, const char *name)
 {
 	return !strcmp(pattern, "*") || !strcmp(pattern, name);
 }
 
-struct refusal expected_refusal(const struct exporter *exporter, const struct importer *importer)
+static bool complained_of(const struct exporter *exporter, const struct importer *importer)
 {
-	const char *kind = strchr(importer->name, '-');
+	bool too_long = false, maps = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(long_segments); i++)
-		if (!strcmp(exporter->name, long_segments[i]) && kind &&
-		    !strcmp(kind, "-contiguous") && dma_debugging())
-			return (struct refusal){ .untried = LONG_SEGMENTS };
+		too_long |= !strcmp(exporter->name, long_segments[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(short_segments); i++)
+		maps |= !strcmp(importer->name, short_segments[i].importer) &&
+			is_before(short_segments[i].before);
+	return too_long && maps && dma_debugging();
+}
+
+/* A device's engine does not see what the CPU is given. */
+static bool by_device(const struct importer *importer)
+{
+	return importer->present == dgem_present && strcmp(dgem_engine(importer), "cpu");
+}
+
+struct refusal expected_refusal(const struct exporter *exporter, const struct importer *importer)
+{
+	if (complained_of(exporter, importer))
+		return (struct refusal){ .untried = LONG_SEGMENTS };
 	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
 		if (matches(refusals[i].exporter, exporter->name) &&
 		    matches(refusals[i].importer, importer->name) &&
-		    (!refusals[i].before || kernel_version() < refusals[i].before))
+		    is_before(refusals[i].before) &&
+		    !(refusals[i].refusal.garbled && by_device(importer)))
 			return refusals[i].refusal;
 	return (struct refusal){ 0 };
 }

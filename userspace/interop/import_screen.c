@@ -3,7 +3,7 @@
  * Copyright (C) 2026 The dgem authors
  *
  * A display of the machine as the importer: what it shows is in a screenshot, which the machine's
- * host takes and compares with the checksum that is printed here.
+ * host takes and compares with the checksum that is printed here: the same, or not the same.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -37,6 +37,7 @@ bool screen_present(const struct importer *importer)
 static int take_screenshot(const struct importer *importer, const struct exporter *exporter,
 			   uint32_t crc, struct cell *cell)
 {
+	bool garbled = expected_refusal(exporter, importer).garbled;
 	char command[256];
 	int status;
 
@@ -46,7 +47,10 @@ static int take_screenshot(const struct importer *importer, const struct exporte
 	status = system(command); /* NOLINT(cert-env33-c): the user's own command */
 	if (status == -1 || !WIFEXITED(status) || WEXITSTATUS(status))
 		return wrong(cell, "\"%s\" failed", command);
-	printf("# screenshot %s-%s %08x\n", importer->name, exporter->name, crc);
+	printf("# screenshot %s-%s %s%08x\n", importer->name, exporter->name,
+	       garbled ? "not " : "", crc);
+	if (garbled)
+		return wrong(cell, "the host looks whether it is another picture");
 	did(cell, "screenshot");
 	return 0;
 }

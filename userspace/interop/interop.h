@@ -145,7 +145,7 @@ int output_use(const struct importer *importer, const struct exporter *exporter,
 const char *dgem_engine(const struct importer *importer);
 
 /*
- * Refusals that are right.
+ * Refusals that are right, and buffers that cannot be.
  */
 struct refusal {
 	/* the errno, or 0 where everything has to work */
@@ -156,6 +156,8 @@ struct refusal {
 	 * engine needs no device that reaches it
 	 */
 	bool chance;
+	/* no error is told, but one side sees other data than the other */
+	bool garbled;
 	/* why the cell cannot be tried here at all, or NULL */
 	const char *untried;
 };

@@ -3,8 +3,8 @@
  * Copyright (C) 2026 The dgem authors
  *
  * dgem_interop: fills the matrix, one test a cell, in the Test Anything Protocol. Beside it a line
- *   # cell EXPORTER|IMPORTER|works, refused, untried or wrong|ERRNO|what was done, or why not
- * tells what the table is made of.
+ *   # cell EXPORTER|IMPORTER|STATE|ERRNO|what was done, or why not
+ * tells what the table is made of. STATE is works, refused, garbled, untried or wrong.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -134,6 +134,12 @@ static void do_cell(struct matrix *matrix, const struct exporter *exporter,
 		return;
 	}
 	ret = try_cell(exporter, importer, 16 * matrix->done + 1, &refusal, &cell);
+	if (refusal.garbled) {
+		printf("# cell %s|%s|%s||%s\n", row, column, *cell.wrong ? "garbled" : "wrong",
+		       *cell.wrong ? refusal.why : "other data expected");
+		tell(matrix, row, column, *cell.wrong, "");
+		return;
+	}
 	if (*cell.wrong)
 		printf("# cell %s|%s|wrong||%s\n", row, column, cell.wrong);
 	else if (ret && ret == -refusal.error)
