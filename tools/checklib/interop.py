@@ -20,24 +20,31 @@ OWN = ("dgem-contiguous,dgem-coherent,dgem-wc,dgem-noncontiguous,dgem-pages,dgem
 OTHERS = "heap-system,heap-cma,udmabuf,udmabuf-huge,vgem,vkms,bochs-drm,cirrus"
 VIDEO = "vivid-vmalloc,vivid-contiguous"
 # Where DMA-API debugging complains of a driver that is not ours, the cell is tried without it.
-UNCHECKED = ("interop -e heap-system,heap-cma,vivid-contiguous "
-             "-i capture-contiguous,output-contiguous")
+UNCHECKED = "heap-system,heap-cma,vivid-contiguous"
+COMPLAINTS = {"newest": "capture-contiguous,output-contiguous",
+              "6.12": "capture-contiguous,output-contiguous,vgem,vkms-plane,vkms-writeback,cirrus"}
 
 
 def machines(kernel):
     """The boots on a kernel: parts of the matrix, so that none takes long, and what else is said of
-    sharing. With edu, only what dgem itself does with a buffer is new."""
+    sharing. With edu, only what dgem itself does with a buffer is new.
+
+    Cameras and displays have a virtual time and one processor: in real time they lose frames where
+    the host is busy. 6.12's vkms hangs now and then if there are two: it waits for the end of its
+    timer's handler with a lock held that the handler takes.
+    """
     screen, display = DISPLAYS[kernel]
     display = display + VIVID
-    cpu = ["--smp", "2", "--load", "", *boots.POOL, *display]
+    cpu = ["--icount", "0", "--smp", "1", "--load", "", *boots.POOL, *display]
     edu = boots.ICOUNT + ["--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32", *display]
     load = f"{boots.LOAD} engine=cpu"
+    unchecked = f"interop -e {UNCHECKED} -i {COMPLAINTS[kernel]}"
     return (
         boots.Boot("own", cpu, [load, f"interop -e {OWN}", "unload"], 1800),
         boots.Boot("others", cpu, [load, f"interop -e {OTHERS},{VIDEO}", "unload"], 1800),
         boots.Boot("edu", edu + ["--edu", "2"],
                    [boots.LOAD, "interop -i dgem,dgem-other", "unload"], 1800),
-        boots.Boot("unchecked", [*cpu, "--append", "dma_debug=off"], [load, UNCHECKED, "unload"],
+        boots.Boot("unchecked", [*cpu, "--append", "dma_debug=off"], [load, unchecked, "unload"],
                    600),
         boots.Boot("churn", ["--smp", "2", "--load", "", *boots.POOL,
                              "--env", "DGEM_ROUNDS=250"],
@@ -46,16 +53,17 @@ def machines(kernel):
                                              "--append", "edu_dma.dma_bits=32",
                                              "--append", "swiotlb=force"],
                    ["load", "igt dgem_bounce dgem_sync", "unload"], 1200),
-        # An instance without a device has no windows: the other one imports what this one has. A
-        # camera in real time loses frames where the host is busy; here time waits.
+        # An instance without a device has no windows: the other one imports what this one has.
         boots.Boot("video", edu, [boots.LOAD, "interop -e dgem-io -d other", "video", "unload"],
                    1800),
-        boots.Boot("clients", cpu, [load, f"clients {screen}", "unload"], 2400),
+        # Programs that wait for the host more than for anything else.
+        boots.Boot("clients", ["--smp", "2", "--load", "", *boots.POOL, *display],
+                   [load, f"clients {screen}", "unload"], 2400),
     )
 
 
 class Cell:
-    """One cell: works, refused, untried or wrong; the errno; and what was done, or why not."""
+    """One cell: works, refused, garbled, untried or wrong; the errno; what was done, or why not."""
 
     def __init__(self, state, error, text):
         self.state, self.error, self.text = state, error, text
@@ -105,14 +113,15 @@ class Run(boots.Run):
             return str(error)
 
     def _screenshots(self, step):
-        """What the display showed has the checksum that the guest has told; or it is the same, or
-        something else, as what it showed some other time."""
+        """What the display showed has the checksum that the guest has told, or has not; or it is
+        the same, or something else, as what it showed some other time."""
         verdicts = []
         text = self._file(f"{step}.tap")
-        for name, wanted in re.findall(r"^# screenshot (\S+) (\w+)", text, re.M):
+        for name, other, told in re.findall(r"^# screenshot (\S+) (not )?(\w+)", text, re.M):
             found = self._crc(name)
-            verdicts.append(Result(f"screenshot {name}", PASS if found == wanted else FAIL,
-                                   f"{found}, not {wanted}"))
+            right = re.fullmatch(r"\w{8}", found) and (found == told) != bool(other)
+            verdicts.append(Result(f"screenshot {name}", PASS if right else FAIL,
+                                   f"{found}, expected: {other}{told}"))
         for word, one, two in re.findall(r"^# (same|other) (\S+) (\S+)", text, re.M):
             found = self._crc(one), self._crc(two)
             right = re.fullmatch(r"\w{8}", found[0]) and (found[0] == found[1]) == (word == "same")

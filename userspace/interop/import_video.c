@@ -19,8 +19,11 @@
 #define CAMERA		0
 #define HDMI		1
 
-/* Frames until the cable's picture is there: the first ones may have been under way before. */
-#define CABLE_FRAMES	10
+/*
+ * Frames until the cable's picture is there, at the most. The first ones may have been under way
+ * before, and on a busy machine vivid shows its test picture until the output's thread is running.
+ */
+#define CABLE_FRAMES	300
 
 bool video_present(const struct importer *importer)
 {

@@ -10,7 +10,8 @@
  * The camera runs in bursts of as many frames as there are buffers, so that none is lost before it
  * gets here, however slow the engine is. Each frame has its number at the start of each of its
  * rows: a picture that is written back must have the right one in all rows, and the frame's
- * checksum.
+ * checksum. With a device as the engine the CPU copies nothing; the cpu engine copies each byte
+ * once, and nothing is copied besides.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -352,6 +353,7 @@ int main(void)
 	tell(1, !ret && run.shown == FRAMES, "no frame lost");
 	tell(2, !ret && !run.torn, "no frame torn");
 	tell(3, !ret && !run.differing, "every picture is its frame");
-	tell(4, !ret && counted, dma ? "no byte copied by the CPU" : "all bytes counted");
+	tell(4, !ret && counted, dma ? "no byte copied by the CPU" :
+				       "no byte copied but once, by the CPU as the engine");
 	return ret || run.shown != FRAMES || run.torn || run.differing || !counted;
 }
