@@ -208,8 +208,8 @@ class Run:
 def own_tests():
     """The judge's own tests; they run before it judges."""
     modules = ["benchlib.test_figures", "benchlib.test_jobs", "checklib.test_boots",
-               "checklib.test_engines", "checklib.test_listing", "checklib.test_results",
-               "vmlib.test_splats"]
+               "checklib.test_engines", "checklib.test_interop", "checklib.test_listing",
+               "checklib.test_results", "vmlib.test_splats"]
     done = subprocess.run([sys.executable, "-B", "-m", "unittest", *modules], cwd=TOOLS, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     return [Result("unittest", PASS if done.returncode == 0 else FAIL, done.stdout[-2000:])]
