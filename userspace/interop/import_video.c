@@ -19,11 +19,12 @@
 #define CAMERA		0
 #define HDMI		1
 
-/*
- * Frames until the cable's picture is there, at the most. The first ones may have been under way
- * before, and on a busy machine vivid shows its test picture until the output's thread is running.
- */
-#define CABLE_FRAMES	300
+/* Frames until the cable's picture is there: the first ones may have been under way before. */
+#define CABLE_FRAMES	60
+
+/* How often the cable is plugged in, and how long that takes to show. */
+#define CABLE_TRIES	10
+#define CABLE_US	100000
 
 bool video_present(const struct importer *importer)
 {
@@ -128,14 +129,26 @@ int capture_use(const struct importer *importer, const struct exporter *exporter
 	return 0;
 }
 
+/*
+ * A moment after the control was set vivid updates its menus of free outputs. If that comes before
+ * the control has its new value, vivid takes the output for another input's, and unplugs the cable
+ * (update_hdmi_ctrls_work_handler(), Linux 6.12 and 7.3 alike).
+ */
 static int plug_cable(const struct importer *importer, struct video *input)
 {
 	unsigned int instance = importer->variant == VIVID_VMALLOC ? 0 : 1;
 	char control[64], output[32];
+	int ret = 0;
 
 	snprintf(control, sizeof(control), "HDMI %03u-0 Is Connected To", instance);
 	snprintf(output, sizeof(output), "Output HDMI %03u-0", instance);
-	return video_control(input, control, 0, output);
+	for (int i = 0; !ret && i < CABLE_TRIES; i++) {
+		ret = video_control(input, control, 0, output);
+		usleep(CABLE_US);
+		if (!ret)
+			ret = video_control_is(input, control, output);
+	}
+	return ret > 0 ? 0 : ret ? ret : -EAGAIN;
 }
 
 static int open_output(const struct importer *importer, struct video *video)

@@ -271,29 +271,52 @@ static bool find_item(int fd, const struct v4l2_queryctrl *control, const char *
 	return false;
 }
 
-int video_control(struct video *video, const char *name, int32_t value, const char *text)
+static int find_control(struct video *video, const char *name, const char *text,
+			struct v4l2_control *control)
 {
 	struct v4l2_queryctrl query = { .id = V4L2_CTRL_FLAG_NEXT_CTRL };
 
 	while (!video_ioctl(video->fd, VIDIOC_QUERYCTRL, &query)) {
-		struct v4l2_control control = { .id = query.id, .value = value };
-		int ret;
-
 		if (strcmp((const char *)query.name, name)) {
 			query.id |= V4L2_CTRL_FLAG_NEXT_CTRL;
 			continue;
 		}
-		if (text && !find_item(video->fd, &query, text, &control.value)) {
+		control->id = query.id;
+		if (text && !find_item(video->fd, &query, text, &control->value)) {
 			complain("%s: \"%s\" cannot be \"%s\"", video->path, name, text);
 			return -EINVAL;
 		}
-		ret = video_ioctl(video->fd, VIDIOC_S_CTRL, &control);
-		if (ret)
-			failed(ret, "%s: cannot set \"%s\"", video->path, name);
-		return ret;
+		return 0;
 	}
 	complain("%s has no control \"%s\"", video->path, name);
 	return -ENOENT;
+}
+
+int video_control(struct video *video, const char *name, int32_t value, const char *text)
+{
+	struct v4l2_control control = { .value = value };
+	int ret = find_control(video, name, text, &control);
+
+	if (!ret) {
+		ret = video_ioctl(video->fd, VIDIOC_S_CTRL, &control);
+		if (ret)
+			failed(ret, "%s: cannot set \"%s\"", video->path, name);
+	}
+	return ret;
+}
+
+int video_control_is(struct video *video, const char *name, const char *text)
+{
+	struct v4l2_control wanted = { 0 }, now;
+	int ret = find_control(video, name, text, &wanted);
+
+	if (!ret) {
+		now = wanted;
+		ret = video_ioctl(video->fd, VIDIOC_G_CTRL, &now);
+		if (ret)
+			failed(ret, "%s: cannot read \"%s\"", video->path, name);
+	}
+	return ret ? ret : now.value == wanted.value;
 }
 
 void video_close(struct video *video)

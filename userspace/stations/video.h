@@ -59,6 +59,8 @@ struct video_frame {
 int video_dequeue(struct video *video, struct video_frame *frame);
 /* Set a control by its name; a menu's item by that item's name, if text is not NULL. */
 int video_control(struct video *video, const char *name, int32_t value, const char *text);
+/* Whether a menu has that item: 1, 0 or -errno. */
+int video_control_is(struct video *video, const char *name, const char *text);
 void video_close(struct video *video);
 
 #endif /* DGEM_VIDEO_H */
