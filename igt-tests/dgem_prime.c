@@ -21,7 +21,7 @@
  * Functionality: buffer sharing
  * Description: Objects exported as dma-bufs, seen from both sides.
  *
- * SUBTEST: self-import
+ * SUBTEST: import-self
  * Description: An object keeps its handle and its dma-buf when it comes back.
  *
  * SUBTEST: two-files
@@ -54,7 +54,7 @@
  * SUBTEST: read-only
  * Description: A dma-buf exported for reading cannot be mapped for writing.
  *
- * SUBTEST: read-only-import
+ * SUBTEST: import-read-only
  * Description: Nobody gets to write by importing a dma-buf that is for reading.
  *
  * SUBTEST: import-reach
@@ -500,13 +500,13 @@ static void test_bad_argument(int fd)
 }
 
 static const struct dgem_test tests[] = {
-	{ "self-import", "An object keeps its handle when it comes back.", test_self_import },
+	{ "import-self", "An object keeps its handle when it comes back.", test_self_import },
 	{ "two-files", "Two clients share one object.", test_two_files },
 	{ "mmap-private", "Copy-on-write mappings are refused.", test_mmap_private },
 	{ "mmap-grow", "A mapping of a part cannot grow.", test_mmap_grow },
 	{ "mmap-count", "Mappings of a dma-buf count as the object's.", test_mmap_count },
 	{ "read-only", "What is for reading cannot be mapped for writing.", test_read_only },
-	{ "read-only-import", "Nobody gets to write by importing.", test_read_only_import },
+	{ "import-read-only", "Nobody gets to write by importing.", test_read_only_import },
 	{ "import-reach", "Memory out of the engine's reach is refused.", test_import_reach },
 	{ "size", "Seeking to the end tells the size.", test_size },
 	{ "cpu-access", "DMA_BUF_IOCTL_SYNC opens and closes windows.", test_cpu_access },

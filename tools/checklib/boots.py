@@ -37,12 +37,13 @@ class Boot:
 # without some room above it, one of them finds contiguous memory fragmented.
 # Our tests have a pool of reserved memory, within reach of edu's 28 bits and below its CMA.
 # The CPU's tests have a pool of zeroed memory as well, whose blocks may lie anywhere.
-# Tests that would only skip are left out: user memory where the engine's reach is limited, device
+# Tests that would only skip are left out: foreign memory where the engine's reach is limited,
 # windows where it has no device, and what takes an IOMMU, a kernel that can sleep or one that
 # bounces whatever devices do. make check-engines has the engines for those that look at what is
 # particular to one, its limits and events, which take minutes, and so does direct I/O. What no
 # engine has a part in is tested once, in the machine with two processors.
 NOWHERE = "-dgem_bounce -dgem_iommu -dgem_suspend"
+FAR = "-dgem_import -dgem_interop -dgem_user -@.*-(user|import)(-to-|$)"
 NO_DEVICE = "-dgem_io -dgem_io_vma"
 PARTICULAR = "-dgem_limits -dgem_trace"
 SLOW = "-dgem_direct_io"
@@ -54,7 +55,7 @@ ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL]
 BOOTS = (
     Boot("edu", ICOUNT,
          ["dmatest", LOAD, "kunit",
-          f"igt -dgem_import -dgem_interop -dgem_user {NOWHERE} {PARTICULAR} {SLOW} {NO_ENGINE}",
+          f"igt {FAR} {NOWHERE} {PARTICULAR} {SLOW} {NO_ENGINE}",
           "unload"], 2400),
     Boot("cpu", ["--smp", "2", "--load", "", *POOL],
          [f"{LOAD} engine=cpu pool_mib=8", f"igt {NO_DEVICE} {NOWHERE} {PARTICULAR}", "library",

@@ -57,7 +57,10 @@ def subtests(program):
 
 
 def of_step(step):
-    """The list of a step that runs IGT tests, as text; None for other steps."""
+    """
+    The list of a step that runs IGT tests, as text; None for other steps. "-@PATTERN" leaves out
+    those of our subtests that are called so.
+    """
     name, *arguments = step.split()
     wanted = [re.compile(each) for each in _lines(f"{TOOLS}/checklib/lent.txt")]
     if name == "upstream":
@@ -77,5 +80,6 @@ def of_step(step):
         found = [each for each in found if any(want.fullmatch(each) for want in wanted)]
     else:
         blocked = [re.compile(each) for each in _lines(f"{TOOLS}/checklib/blocklist.txt")]
+        blocked += [re.compile(each[1:]) for each in arguments if each.startswith("-@")]
         found = [each for each in found if not any(block.search(each) for block in blocked)]
     return "".join(f"{each}\n" for each in found)
