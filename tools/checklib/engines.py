@@ -95,8 +95,9 @@ APPEND = {"q35-sleep": NEAR_CMA, "virt": NEAR_CMA, "virt-smmu": ["cma=64M"], "zc
 def build(rows, flavour):
     """What the chosen machines need, see boots.build()."""
     yield from boots.build(["newest"], flavour)
-    for arch in sorted({board.MACHINES[row.name].arch for row in rows if row in BOARDS}):
-        for verb in ("build", "modules") if arch != "x86_64" else ():
+    arches = {board.MACHINES[row.name].arch for row in rows if row in BOARDS}
+    for arch in sorted(arches - {"x86_64"}):
+        for verb in ("build", "modules"):
             yield (f"{verb} for {arch}",
                    [f"{TOOLS}/vm", verb, "--flavour", flavour, "--arch", arch], False)
 

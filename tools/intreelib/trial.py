@@ -29,7 +29,7 @@ OPTIONS = ("DRM_DGEM", "EDU_DMA", "DRM_DGEM_KUNIT_TEST")
 FOLDERS = ((content.DRIVER, "drivers/gpu/drm/Makefile", "CONFIG_DRM_DGEM"),
            (content.PROVIDER, "drivers/dma/Makefile", "CONFIG_EDU_DMA"))
 # Processors: the kernel's own configuration for them, and what is different.
-OTHERS = {
+CONFIGS = {
     "x86_64": ("x86_64_defconfig", {}),
     "arm64": ("defconfig", {}),
     "arm64-64k": ("defconfig", {"ARM64_4K_PAGES": "n", "ARM64_64K_PAGES": "y"}),
@@ -127,8 +127,9 @@ class Trial:
         for value in ("m", "y"):
             if self._judge(f"build={value}", self._build, value):
                 self._boot(value)
-        for arch in OTHERS:
-            self._judge(f"build-for-{arch}", self._build_for, arch)
+        for arch in CONFIGS:
+            if PROCESSORS[arch].cross:
+                self._judge(f"build-for-{arch}", self._build_for, arch)
         return self.results
 
     def _enter(self):
@@ -191,8 +192,8 @@ class Trial:
                 if value != "n" and f"CONFIG_{name}={value}\n" not in have]
 
     def _build_for(self, arch):
-        """Our folders for another processor; make check-ports boots those."""
-        config, more = OTHERS[arch]
+        """Our folders for a processor; make check-ports and check-kernels boot those."""
+        config, more = CONFIGS[arch]
         processor, build = PROCESSORS[arch], f"{self.top}{arch}"
         host.require("build", *([processor.make] if processor.cross else []))
         shutil.rmtree(build, ignore_errors=True)
