@@ -116,26 +116,6 @@ static long touch_all(volatile uint8_t *ptr)
 	return dgem_faults() - before;
 }
 
-/* Of the first write to a page that was read: a processor may leave it to the kernel to mark it. */
-static long write_faults(void)
-{
-	int file = memfd_create("dgem-kinds", MFD_CLOEXEC);
-	volatile uint8_t *ptr;
-	long before;
-
-	igt_assert_fd(file);
-	igt_assert_eq(ftruncate(file, DGEM_PAGE), 0);
-	ptr = mmap(NULL, DGEM_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	close(file);
-	igt_assert(ptr != MAP_FAILED);
-	igt_assert_eq(ptr[0], 0);
-	before = dgem_faults();
-	ptr[0] = 1;
-	before = dgem_faults() - before;
-	munmap((void *)ptr, DGEM_PAGE);
-	return before;
-}
-
 /*
  * A fault brings 16 pages or more; none is needed where mappings are complete from the start.
  * Neither MAP_POPULATE nor mlockall() does anything for memory that is a device's; memory for
@@ -160,7 +140,7 @@ static void test_faults(int fd, const struct dgem_kind *kind)
 		igt_assert(ptr != MAP_FAILED);
 		most = kind->traits & DGEM_KIND_AT_ONCE ||
 		       (way == 1 && kind->traits & DGEM_KIND_DIRECT_IO) ? 0 : some;
-		most += PAGES * write_faults();
+		most += PAGES * dgem_write_faults();
 		taken = touch_all(ptr);
 		igt_assert_f(taken <= most, "%ld faults, not %ld, on way %d\n", taken, most, way);
 		/* none is taken twice */

@@ -14,6 +14,9 @@
 /* Page faults of this process so far */
 long dgem_faults(void);
 
+/* Those of the first write to a page that was only read so far, which depend on the processor */
+long dgem_write_faults(void);
+
 /* /proc/self/maps has a shared mapping there, of this size, offset and beginning of a name. */
 void dgem_assert_mapped(const void *ptr, uint64_t size, uint64_t offset, const char *name);
 
