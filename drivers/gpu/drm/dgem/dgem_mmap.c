@@ -36,6 +36,10 @@
  * - A batch is all that the page table of the address can show of the object, and filled in by one
  *   walk to that table: what a fault costs besides is shared by up to 512 pages, and the more so
  *   the larger the object. Neighbours that are mapped already stay as they are.
+ * - A PTE is put in clean, whatever the fault is for: the kernel has nothing that puts in a page
+ *   frame as written to, except for a PMD. Where the processor doesn't mark it itself (32-bit ARM,
+ *   64-bit ARM without FEAT_HAFDBS), the first write to each page takes one more fault, as with any
+ *   driver's mapping.
  * - Whether a PMD fits is a matter of the area and the memory alone, which don't change under a
  *   fault. Where one fits nothing else is ever put into an empty place, whichever handler is asked
  *   (a process that has huge pages switched off is asked by the ordinary one): so two faults never
