@@ -279,7 +279,10 @@ static void dgem_vm_close(struct vm_area_struct *vma)
 	drm_gem_vm_close(vma);
 }
 
-/* A debugger's view of the mapping: there are no pages to get, so copy by the kernel mapping. */
+/*
+ * A debugger's view of the mapping: there are no pages to get, so copy by the kernel mapping. A
+ * kernel without CONFIG_HAVE_IOREMAP_PROT doesn't ask for it: it tells the debugger EIO.
+ */
 static int dgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void *buf, int len,
 			  int write)
 {
