@@ -35,8 +35,9 @@
  * Description: Touching a mapping takes as few faults as documented, populated or locked too.
  *
  * SUBTEST: debugger-%s
- * Description: A debugger reads and writes what its victim has not touched yet, or is told EIO by
- *		the mapping of an exporter that has no way for it.
+ * Description: A debugger reads and writes what its victim has not touched yet, or is told EIO: by
+ *		the mapping of an exporter that has no way for it, and where the kernel lets no
+ *		debugger at page frames.
  *
  * SUBTEST: core-%s
  * Description: A core dump has none of the content.
@@ -155,9 +156,9 @@ static void test_faults(int fd, const struct dgem_kind *kind)
 /* A child that stops before it has touched its mapping; the parent is its debugger. */
 static void test_debugger(int fd, const struct dgem_kind *kind)
 {
-	const bool refused = kind->traits & DGEM_KIND_FOREIGN;
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
 	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
+	const bool refused = !dgem_debuggable(kind, ptr);
 	long word, expect;
 	int status;
 	pid_t pid;

@@ -107,6 +107,44 @@ bool dgem_has_vma_flag(const void *ptr, const char *flag)
 	return find_in_smaps(ptr, "VmFlags", rest) && strstr(rest, flag);
 }
 
+/* Whether the kernel was built with a function; if it does not tell, that it was */
+static bool kernel_has(const char *function)
+{
+	FILE *file = fopen("/proc/kallsyms", "r");
+	char line[512], symbol[256];
+	bool has = !file;
+
+	while (!has && fgets(line, sizeof(line), file))
+		has = sscanf(line, "%*s %*c %255s", symbol) == 1 && !strcmp(symbol, function);
+	if (file)
+		fclose(file);
+	return has;
+}
+
+/*
+ * Mappings of struct pages are read like any memory. For those of page frames the kernel asks the
+ * driver, which the system's heap has no answer for. It is built to ask where the processor has an
+ * ioremap_prot(), and has generic_access_phys() there, which most drivers answer by: 32-bit ARM has
+ * neither. The list of symbols is long, and looked at only after a refusal.
+ */
+bool dgem_debuggable(const struct dgem_kind *kind, const void *ptr)
+{
+	bool asked;
+	char byte;
+	int mem;
+
+	if (kind->traits & (DGEM_KIND_DIRECT_IO | DGEM_KIND_FOREIGN))
+		return kind->traits & DGEM_KIND_DIRECT_IO;
+	mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	igt_assert_fd(mem);
+	asked = pread(mem, &byte, 1, (uintptr_t)ptr) == 1 || kernel_has("generic_access_phys");
+	close(mem);
+	errno = 0;
+	if (!asked)
+		igt_info("this kernel lets no debugger at page frames\n");
+	return asked;
+}
+
 static void write_line(const char *path, const char *text)
 {
 	int file = open(path, O_WRONLY | O_CLOEXEC);

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+struct dgem_kind;
+
 /* Page faults of this process so far */
 long dgem_faults(void);
 
@@ -25,6 +27,12 @@ int64_t dgem_smaps_kib(const void *ptr, const char *name);
 
 /* Whether smaps shows a two-letter flag for it */
 bool dgem_has_vma_flag(const void *ptr, const char *flag);
+
+/*
+ * Whether a debugger can read and write a kind's mappings, such as the one at this address. If not
+ * it is told EIO.
+ */
+bool dgem_debuggable(const struct dgem_kind *kind, const void *ptr);
 
 /* A core dump of this process, as a child of it leaves it, for the caller to close */
 FILE *dgem_dump_core(void);
