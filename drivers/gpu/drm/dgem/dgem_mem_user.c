@@ -86,7 +86,7 @@ static int dgem_user_copy_ranges(const struct drm_dgem_create *args, struct drm_
 		    check_add_overflow(sum, range->length, &sum))
 			return -EINVAL;
 		/* nothing of the caller's ends where addresses wrap around */
-		if (check_add_overflow(range->addr, range->length, &end) || end > ULONG_MAX)
+		if (check_add_overflow(range->addr, range->length, &end))
 			return -EFAULT;
 	}
 	return sum == args->size ? 0 : -EINVAL;
@@ -120,6 +120,9 @@ static int dgem_user_pin(struct dgem_object *obj, const struct drm_dgem_range *r
 	unsigned long addr = range->addr, left = range->length >> PAGE_SHIFT;
 	struct dgem_user *mem = obj->mem;
 
+	/* nor where the kernel's own are shorter than those of the interface */
+	if (range->addr + range->length > ULONG_MAX)
+		return -EFAULT;
 	while (left) {
 		int got = pin_user_pages_fast(addr, min(left, DGEM_PIN_PAGES), gup,
 					      mem->pages + mem->pinned);
