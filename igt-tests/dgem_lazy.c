@@ -38,10 +38,12 @@
  * Description: The last page of 5 GiB is reached through an importer.
  *
  * SUBTEST: sizes
- * Description: Objects of any size up to the largest can be made, and cost nothing.
+ * Description: Objects of any size up to the largest can be made, and cost nothing; larger ones,
+ *		such as any beyond 4 GiB on a 32-bit kernel, are refused.
  *
  * SUBTEST: last-page
- * Description: The last page of objects beyond 4 and 8 GiB is mapped and copied.
+ * Description: The last page of objects beyond 2, 4 and 8 GiB is mapped and copied, of all that the
+ *		kernel has and a program can map.
  *
  * SUBTEST: threads
  * Description: Many who need the same block at once get one.
@@ -68,6 +70,18 @@ static uint32_t create_lazy(int fd, uint64_t size)
 
 	igt_assert_eq(__dgem_create(fd, &create), 0);
 	return create.handle;
+}
+
+static void create_err(int fd, uint64_t size, uint32_t kind, int err)
+{
+	struct drm_dgem_create create = {
+		.size = size,
+		.kind = kind,
+		.flags = DRM_DGEM_CREATE_LAZY,
+	};
+
+	do_ioctl_err(fd, DRM_IOCTL_DGEM_CREATE, &create, err);
+	igt_assert_eq_u32(create.handle, 0);
 }
 
 static uint64_t resident(int fd, uint32_t handle)
@@ -267,6 +281,10 @@ static void test_sizes(int fd)
 
 	dgem_query_device(fd, &device);
 	for (int i = 0; i < ARRAY_SIZE(large); i++) {
+		if (large[i] > device.max_size) {
+			create_err(fd, large[i], DRM_DGEM_KIND_PAGES, EINVAL);
+			continue;
+		}
 		handle = create_lazy(fd, large[i]);
 		dgem_info(fd, handle, &info);
 		igt_assert_eq_u64(info.size, (large[i] + DGEM_PAGE - 1) & ~(DGEM_PAGE - 1));
@@ -274,8 +292,9 @@ static void test_sizes(int fd)
 		gem_close(fd, handle);
 	}
 	/*
-	 * DRM has offsets for mmap() of a terabyte less 256 pages. The largest takes nearly all:
-	 * nothing else may have many, not even an object that is just going.
+	 * DRM has offsets for mmap() of a terabyte less 256 pages, or of 4 GiB less 16 on a 32-bit
+	 * kernel. The largest takes nearly all: nothing else may have many, not even an object that
+	 * is just going.
 	 */
 	do {
 		struct drm_dgem_create create = {
@@ -299,34 +318,57 @@ static void test_sizes(int fd)
 	igt_assert_f(stats.objects, "nobody has an object, and none of the largest size fits\n");
 }
 
+/* The last page has pattern 1, and gets pattern 2. */
+static void map_last_page(int fd, uint32_t handle, uint64_t size)
+{
+	const uint64_t last = size - DGEM_PAGE;
+	uint8_t *ptr = dgem_mmap(fd, handle, size);
+
+	dgem_sync_start(fd, handle, DRM_DGEM_SYNC_READ | DRM_DGEM_SYNC_WRITE, size);
+	dgem_check(ptr + last, 0, DGEM_PAGE, 1);
+	/* where 32 bits would have it */
+	if (size > 1ull << 32)
+		igt_assert(dgem_is_zero(ptr + (uint32_t)last, DGEM_PAGE));
+	dgem_fill(ptr + last, 0, DGEM_PAGE, 2);
+	dgem_sync_end(fd, handle, DRM_DGEM_SYNC_READ | DRM_DGEM_SYNC_WRITE, size);
+	igt_assert(mmap(NULL, size + DGEM_PAGE, PROT_READ, MAP_SHARED, fd,
+			dgem_mmap_offset(fd, handle)) == MAP_FAILED);
+	munmap(ptr, size);
+}
+
 static void test_last_page(int fd)
 {
-	uint32_t src = dgem_create_filled(fd, &dgem_kinds[0], DGEM_PAGE, 1);
+	uint32_t first = dgem_create_filled(fd, &dgem_kinds[0], DGEM_PAGE, 1);
+	uint32_t second = dgem_create_filled(fd, &dgem_kinds[0], DGEM_PAGE, 2);
 	uint32_t dst = dgem_create(fd, &dgem_kinds[0], DGEM_PAGE);
+	struct drm_dgem_query_device device;
+	int beyond = 0;
 
+	dgem_query_device(fd, &device);
 	for (int i = 0; i < ARRAY_SIZE(large); i++) {
 		const uint64_t size = (large[i] + DGEM_PAGE - 1) & ~(DGEM_PAGE - 1);
 		const uint64_t last = size - DGEM_PAGE;
-		uint32_t handle = create_lazy(fd, size);
-		uint8_t *ptr = dgem_mmap(fd, handle, size);
+		uint32_t handle;
 
-		dgem_copy(fd, src, 0, handle, last, DGEM_PAGE);
-		dgem_sync_start(fd, handle, DRM_DGEM_SYNC_READ | DRM_DGEM_SYNC_WRITE, size);
-		dgem_check(ptr + last, 0, DGEM_PAGE, 1);
-		/* where 32 bits would have it */
-		if (size > 1ull << 32)
-			igt_assert(dgem_is_zero(ptr + (uint32_t)last, DGEM_PAGE));
-		dgem_fill(ptr + last, 0, DGEM_PAGE, 2);
-		dgem_sync_end(fd, handle, DRM_DGEM_SYNC_READ | DRM_DGEM_SYNC_WRITE, size);
+		if (size > device.max_size)
+			continue;
+		beyond += size > 1ull << 31;
+		handle = create_lazy(fd, size);
+		dgem_copy(fd, first, 0, handle, last, DGEM_PAGE);
+		dgem_copy(fd, handle, last, dst, 0, DGEM_PAGE);
+		dgem_check_object(fd, dst, DGEM_PAGE, 1);
+		if (size <= dgem_mappable())
+			map_last_page(fd, handle, size);
+		else
+			dgem_copy(fd, second, 0, handle, last, DGEM_PAGE);
 		dgem_copy(fd, handle, last, dst, 0, DGEM_PAGE);
 		dgem_check_object(fd, dst, DGEM_PAGE, 2);
 		igt_assert_lte_u64(resident(fd, handle), 2 * CHUNK);
-		igt_assert(mmap(NULL, size + DGEM_PAGE, PROT_READ, MAP_SHARED, fd,
-				dgem_mmap_offset(fd, handle)) == MAP_FAILED);
-		munmap(ptr, size);
 		gem_close(fd, handle);
 	}
-	gem_close(fd, src);
+	igt_assert_lte(1, beyond);
+	gem_close(fd, first);
+	gem_close(fd, second);
 	gem_close(fd, dst);
 }
 
@@ -380,18 +422,6 @@ static void test_threads(int fd)
 		gem_close(fd, crowd.handle);
 	}
 	gem_close(fd, crowd.src);
-}
-
-static void create_err(int fd, uint64_t size, uint32_t kind, int err)
-{
-	struct drm_dgem_create create = {
-		.size = size,
-		.kind = kind,
-		.flags = DRM_DGEM_CREATE_LAZY,
-	};
-
-	do_ioctl_err(fd, DRM_IOCTL_DGEM_CREATE, &create, err);
-	igt_assert_eq_u32(create.handle, 0);
 }
 
 static void test_bad_size(int fd)

@@ -433,6 +433,20 @@ int dgem_kernel(void)
 	return major * 100 + minor;
 }
 
+bool dgem_kernel_64(void)
+{
+	struct utsname name;
+
+	igt_assert_eq(uname(&name), 0);
+	/* x86_64, aarch64, riscv64, ppc64, mips64 */
+	return sizeof(long) == 8 || strstr(name.machine, "64");
+}
+
+uint64_t dgem_mappable(void)
+{
+	return sizeof(void *) == 8 ? 1ull << 40 : (1ull << 31) + 4 * DGEM_MIB;
+}
+
 void dgem_sleep_ms(unsigned int ms)
 {
 	struct timespec left = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * NSEC_PER_MSEC };

@@ -94,6 +94,12 @@ int dgem_touch(volatile void *ptr, bool write);
 /* The kernel's version: 612 for 6.12 */
 int dgem_kernel(void);
 
+/* Whether it has 64 bits, which 32-bit programs may run on as well */
+bool dgem_kernel_64(void);
+
+/* The most that a program can map of one object, or a little less: 2 GiB and a bit with 32 bits */
+uint64_t dgem_mappable(void);
+
 /* Time */
 int64_t dgem_now(void);
 void dgem_sleep_ms(unsigned int ms);
