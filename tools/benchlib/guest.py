@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from vmlib import host
 from vmlib.base import TOOLS, VmError, run, say
@@ -70,29 +70,33 @@ def _sizes(largest):
     return [small, ["--min", str(SMALL + 1), "--max", str(largest)]] if largest > SMALL else [small]
 
 
+def _one_run(tree, out, largest, number):
+    """Rows of one run, boot by boot."""
+    rows, sizes = [], _sizes(largest)
+    for part, arguments in enumerate(sizes):
+        say(f"run {number} of {RUNS}: dgem and its peers, {' '.join(arguments)}")
+        rows += _boot(tree, f"{out}/run{number}{'-large' if part else ''}", COMMON + ALL,
+                      arguments)
+    say(f"run {number} of {RUNS}: a bounced engine")
+    rows += _boot(tree, f"{out}/run{number}-bounce", COMMON + BOUNCE, ["--bounce", *sizes[0]])
+    if largest >= WHOLE:
+        say(f"run {number} of {RUNS}: dgem up to 1 GiB")
+        known = {figures.key(row) for row in rows}
+        rows += [row for row in _boot(tree, f"{out}/run{number}-growth", COMMON + GROWTH,
+                                      ["--own", *GROWTH_SIZES])
+                 if figures.key(row) not in known]
+    return rows
+
+
 def measure(tree, out, largest):
     """
     Measure everything RUNS times: a list of rows for each, and one of the faults a second. Up to so
-    many MiB, or, with 0, at those sizes alone that there are targets for.
+    many MiB, or, with 0, at those sizes alone that there are targets for. What counts instructions
+    takes no harm from what runs beside it, another run for one.
     """
     build(tree)
-    runs = []
-    for number in range(1, RUNS + 1):
-        sizes = _sizes(largest)
-        rows = []
-        for part, arguments in enumerate(sizes):
-            say(f"run {number} of {RUNS}: dgem and its peers, {' '.join(arguments)}")
-            sys.stdout.flush()
-            rows += _boot(tree, f"{out}/run{number}{'-large' if part else ''}", COMMON + ALL,
-                          arguments)
-        say(f"run {number} of {RUNS}: a bounced engine")
-        rows += _boot(tree, f"{out}/run{number}-bounce", COMMON + BOUNCE, ["--bounce", *sizes[0]])
-        if largest >= WHOLE:
-            say(f"run {number} of {RUNS}: dgem up to 1 GiB")
-            known = {figures.key(row) for row in rows}
-            rows += [row for row in _boot(tree, f"{out}/run{number}-growth", COMMON + GROWTH,
-                                          ["--own", *GROWTH_SIZES])
-                     if figures.key(row) not in known]
-        runs.append(rows)
+    with ThreadPoolExecutor(max_workers=min(RUNS, os.cpu_count() or 1)) as pool:
+        runs = list(pool.map(lambda number: _one_run(tree, out, largest, number),
+                             range(1, RUNS + 1)))
     say("faults of one and of two processors")
     return runs, _boot(tree, f"{out}/rates", RATES, ["--rates"])
