@@ -4,15 +4,12 @@
  */
 
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "igt.h"
 
 #include "dgem_bind.h"
-
+#include "dgem_instance.h"
 #include "dgem_util.h"
 
 /**
@@ -221,19 +218,6 @@ static void test_exhaust(int fd, const struct dgem_kind *kind)
 
 #define TRACING	"/sys/kernel/tracing/"
 
-/* The name of the instance's own device, for which memory is allocated. */
-static void device_name(int fd, char *name, size_t size)
-{
-	char path[64], device[PATH_MAX];
-	struct stat st;
-
-	igt_assert_eq(fstat(fd, &st), 0);
-	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
-		 minor(st.st_rdev));
-	igt_assert(realpath(path, device));
-	snprintf(name, size, "%s", strrchr(device, '/') + 1);
-}
-
 /* What a line of the trace says was written back: mapped, or synced, for the device. */
 static uint64_t line_cleans(const char *line, const char *device)
 {
@@ -290,7 +274,7 @@ static void test_cleaned(int fd, const struct dgem_kind *kind)
 		      "this kernel does not debug the DMA API\n");
 	igt_require_f(!access(TRACING "events/dma/enable", W_OK),
 		      "this kernel does not trace the DMA API\n");
-	device_name(fd, device, sizeof(device));
+	dgem_device_name(fd, device, sizeof(device));
 	close(open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC));
 	dgem_write_file(TRACING "events/dma/enable", "1");
 	handle = dgem_create(fd, kind, size);

@@ -18,6 +18,7 @@
 
 #include "igt.h"
 
+#include "dgem_instance.h"
 #include "dgem_util.h"
 
 /**
@@ -147,9 +148,9 @@ static void *first_job_thread(void *data)
 
 static void test_race(int fd)
 {
+	int before = dgem_dma_mappings(fd), dmabuf;
 	struct race race = { .fd = fd };
 	pthread_t thread;
-	int dmabuf;
 
 	for (int i = 0; i < 2; i++)
 		race.to[i] = dgem_create_contiguous(fd, SIZE);
@@ -167,6 +168,8 @@ static void test_race(int fd)
 	}
 	for (int i = 0; i < 2; i++)
 		gem_close(fd, race.to[i]);
+	/* The data is right by two mappings as well, of which one would stay. */
+	dgem_assert_dma_mappings(fd, before);
 }
 
 static void write_text(const char *path, const char *text)

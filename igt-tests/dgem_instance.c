@@ -18,6 +18,7 @@
 
 #define DEVICES	"/sys/bus/platform/devices"
 #define DEBUGFS	"/sys/kernel/debug/dri"
+#define DMA_API	"/sys/kernel/debug/dma-api/"
 
 void dgem_require_configfs(void)
 {
@@ -226,6 +227,66 @@ uint64_t dgem_dma_bytes(int fd, const char *kind, uint64_t *highest)
 	dgem_dma_segments(fd, kind, add_segment, &sum);
 	*highest = sum.highest;
 	return sum.bytes;
+}
+
+void dgem_device_name(int fd, char *name, size_t size)
+{
+	char path[64], device[PATH_MAX];
+	struct stat st;
+
+	igt_assert_eq(fstat(fd, &st), 0);
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
+		 minor(st.st_rdev));
+	igt_assert(realpath(path, device));
+	snprintf(name, size, "%s", strrchr(device, '/') + 1);
+}
+
+/* The DMA API's debugging switches itself off if it runs out of memory. */
+static bool debugs_dma_api(void)
+{
+	FILE *file = fopen(DMA_API "disabled", "r");
+	bool enabled;
+
+	if (!file)
+		return false;
+	enabled = fgetc(file) == 'N';
+	fclose(file);
+	return enabled;
+}
+
+int dgem_dma_mappings(int fd)
+{
+	struct drm_dgem_query_engine engine;
+	char own[64], device[64], line[512];
+	int count = 0;
+	FILE *file;
+
+	if (!debugs_dma_api())
+		return -1;
+	dgem_device_name(fd, own, sizeof(own));
+	dgem_query_engine(fd, &engine);
+	file = fopen(DMA_API "dump", "r");
+	igt_assert(file);
+	while (fgets(line, sizeof(line), file)) {
+		/* The driver comes first. Some channels are devices themselves. */
+		if (sscanf(line, "%*s %63s", device) == 1)
+			count += !strcmp(device, own) || !strcmp(device, (char *)engine.device) ||
+				 !strcmp(device, (char *)engine.name);
+	}
+	fclose(file);
+	return count;
+}
+
+void dgem_assert_dma_mappings(int fd, int wanted)
+{
+	int64_t end = dgem_now() + 5 * NSEC_PER_SEC;
+	int now = dgem_dma_mappings(fd);
+
+	while (now != wanted && dgem_now() < end) {
+		dgem_sleep_ms(100);
+		now = dgem_dma_mappings(fd);
+	}
+	igt_assert_eq(now, wanted);
 }
 
 int __dgem_unload(const char *module)

@@ -46,6 +46,18 @@ void dgem_dma_segments(int fd, const char *kind,
 /* The same in bytes, and the highest address of them */
 uint64_t dgem_dma_bytes(int fd, const char *kind, uint64_t *highest);
 
+/* The name of the instance's own device, for which memory is allocated */
+void dgem_device_name(int fd, char *name, size_t size);
+
+/*
+ * DMA mappings and allocations that this device and the engine's have, of all there are; -1 if the
+ * kernel does not debug the DMA API
+ */
+int dgem_dma_mappings(int fd);
+
+/* That there are so many, before long: a job lets go of its objects some time after its fence. */
+void dgem_assert_dma_mappings(int fd, int wanted);
+
 /* Try to unload a module without waiting. */
 int __dgem_unload(const char *module);
 

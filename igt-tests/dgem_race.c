@@ -13,6 +13,7 @@
 #include "igt.h"
 #include "igt_syncobj.h"
 
+#include "dgem_instance.h"
 #include "dgem_util.h"
 
 /**
@@ -40,19 +41,31 @@
  *
  * SUBTEST: sync
  * Description: Threads open and close access windows of one object, in all directions.
+ *
+ * SUBTEST: mappings
+ * Description: Threads that are an object's first to open windows and to submit jobs get one DMA
+ *	mapping of it, which goes with the object.
  */
 
 IGT_TEST_DESCRIPTION("Threads that take each other's handles and file descriptors away.");
 
 #define SIZE	(2 * DGEM_PAGE)
 #define GUESSES	6
+#define FRESH	48
+/*
+ * Longer than any of these takes. But what was mapped twice costs a kernel that debugs the DMA API
+ * a third of a second each time that it is synced.
+ */
+#define ENOUGH	(40 * NSEC_PER_SEC)
 
 /* What the threads of a test share. Threads do not assert: they count what must not happen. */
 struct race {
 	int fd;
 	uint32_t handle;
+	uint32_t src;
 	int expected_fd;
 	bool stop;
+	int met;
 	int wrong;
 };
 
@@ -84,10 +97,11 @@ static uint32_t create_quietly(struct race *race, int round)
 static void run(struct race *race, void *(*other)(void *), void (*ours)(struct race *, int round),
 		int rounds)
 {
+	const int64_t end = dgem_now() + ENOUGH;
 	pthread_t thread;
 
 	igt_assert_eq(pthread_create(&thread, NULL, other, race), 0);
-	for (int round = 0; round < rounds; round++) {
+	for (int round = 0; round < rounds && dgem_now() < end; round++) {
 		ours(race, round);
 		if (round % 16 == 0)
 			sched_yield();
@@ -343,6 +357,102 @@ static void test_sync(struct race *race)
 	gem_close(race->fd, other);
 }
 
+/* Two threads go on from here together. */
+static void meet(struct race *race, int times)
+{
+	__atomic_add_fetch(&race->met, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&race->met, __ATOMIC_SEQ_CST) < 2 * times)
+		sched_yield();
+}
+
+/*
+ * The first windows of an object and, of some, the first jobs: a slow engine takes its time for
+ * each. False: there are no more objects.
+ */
+static bool use_first(struct race *race, int round)
+{
+	struct drm_dgem_submit submit;
+	struct drm_dgem_op op;
+
+	meet(race, 3 * round + 1);
+	if (READ_ONCE(race->stop))
+		return false;
+	window_once(race, round);
+	meet(race, 3 * round + 2);
+	if (round % 4 == 0) {
+		op = dgem_op_copy(race->src, 0, race->handle, 0, 64);
+		dgem_submit_init(&submit, &op, 1);
+		expect_err(race, __dgem_submit(race->fd, &submit), 0);
+	}
+	meet(race, 3 * round + 3);
+	return true;
+}
+
+static void *use_first_thread(void *data)
+{
+	int round = 0;
+
+	while (use_first(data, round))
+		round++;
+	return NULL;
+}
+
+static uint32_t segments(int fd, uint32_t handle)
+{
+	struct drm_dgem_info info;
+
+	dgem_info(fd, handle, &info);
+	return info.segments;
+}
+
+/*
+ * Of two mappings made at a time one may be forgotten: objects and memory still add up, but the
+ * device has more mappings than it has segments of objects.
+ */
+static void test_mappings(struct race *race)
+{
+	int before = dgem_dma_mappings(race->fd), dmabufs[FRESH], mapped, round;
+	uint32_t handles[FRESH];
+	pthread_t thread;
+	int64_t end;
+
+	igt_require_f(before >= 0, "this kernel does not debug the DMA API\n");
+	race->src = dgem_create_contiguous(race->fd, SIZE);
+	for (int i = 0; i < FRESH; i++) {
+		handles[i] = dgem_create_contiguous(race->fd, SIZE);
+		dmabufs[i] = dgem_export(race->fd, handles[i]);
+	}
+	/* Allocations for devices count, too. */
+	mapped = dgem_dma_mappings(race->fd);
+
+	igt_assert_eq(pthread_create(&thread, NULL, use_first_thread, race), 0);
+	end = dgem_now() + 3 * NSEC_PER_SEC;
+	for (round = 0; round < FRESH && (!round || dgem_now() < end); round++) {
+		race->handle = handles[round];
+		race->expected_fd = dmabufs[round];
+		use_first(race, round);
+	}
+	WRITE_ONCE(race->stop, true);
+	use_first(race, round);
+	igt_assert_eq(pthread_join(thread, NULL), 0);
+	igt_assert_eq(race->wrong, 0);
+
+	mapped += segments(race->fd, race->src);
+	for (int i = 0; i < FRESH; i++)
+		mapped += segments(race->fd, handles[i]);
+	igt_assert_eq(dgem_dma_mappings(race->fd), mapped);
+
+	for (int i = 0; i < FRESH; i++) {
+		/* This waits for the object's jobs. */
+		dgem_sync_start(race->fd, handles[i], DRM_DGEM_SYNC_READ, SIZE);
+		dgem_sync_end(race->fd, handles[i], DRM_DGEM_SYNC_READ, SIZE);
+		close(dmabufs[i]);
+		gem_close(race->fd, handles[i]);
+	}
+	gem_close(race->fd, race->src);
+	dgem_assert_dma_mappings(race->fd, before);
+}
+
 static const struct {
 	const char *name, *describe;
 	void (*test)(struct race *race);
@@ -353,6 +463,7 @@ static const struct {
 	{ "prime-close", "Two threads export, import and close.", test_prime_close },
 	{ "map-close", "Mappings race with the object's end.", test_map_close },
 	{ "sync", "Threads open and close windows of one object.", test_sync },
+	{ "mappings", "Threads that are an object's first get one mapping.", test_mappings },
 };
 
 int igt_main()
