@@ -28,7 +28,8 @@ def _lines(path):
 def ours(arguments):
     """Names of our tests as the step's arguments choose them, see tools/guest/check."""
     if arguments and not arguments[0].startswith("-"):
-        return list(dict.fromkeys(each.split("@")[0] for each in arguments))
+        return list(dict.fromkeys(each.split("@")[0] for each in arguments
+                                  if not each.startswith("-@")))
     left_out = {each[1:] for each in arguments}
     return [name for name in _lines(f"{TREE}/igt-tests/test-list.txt")
             if "TESTLIST" not in name and name not in left_out]

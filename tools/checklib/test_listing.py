@@ -34,6 +34,8 @@ class TestListing(unittest.TestCase):
         self.assertEqual(self.of("igt one", **tests), ["igt@one@good"])
         self.assertEqual(self.of("igt -@.*od$ -one", one=["goods"], two=["good", "goods"]),
                          ["igt@two@goods"])
+        self.assertEqual(self.of("igt two one -@two@(?!good$)", one=["a"], two=["good", "goods"]),
+                         ["igt@two@good", "igt@one@a"])
         self.assertEqual(self.of("upstream", **tests), ["igt@one@good", "igt@two@good"])
 
     def test_stress(self):
