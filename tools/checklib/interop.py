@@ -9,10 +9,11 @@ from vmlib import png
 from . import boots, results
 from .results import FAIL, PASS, Result
 
-# On 6.12 bochs imports nothing: there is a second display, which does.
-DISPLAYS = {"newest": ("bochs-drm", ["--display", "VGA"]),
-            "6.12": ("cirrus", ["--display", "cirrus-vga", "--qemu=-device",
-                                "--qemu=secondary-vga"])}
+# On 6.12 bochs imports nothing but its own: there is a second display, which does. Their ids are
+# what dgem_interop calls them when it wants a screenshot.
+DISPLAYS = {"newest": ("bochs-drm", ["--display", "VGA,id=bochs-drm"]),
+            "6.12": ("cirrus", ["--display", "cirrus-vga,id=cirrus", "--qemu=-device",
+                                "--qemu=secondary-vga,id=bochs-drm"])}
 # On a slow machine vivid asks for a negative time to sleep.
 VIVID = ["--allow-warning", "vivid_thread_vid_"]
 OWN = ("dgem-contiguous,dgem-coherent,dgem-wc,dgem-noncontiguous,dgem-pages,dgem-lazy,"

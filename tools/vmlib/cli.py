@@ -37,7 +37,8 @@ in the guest:
   /dgem            this tree, read-only     /dgem/out   what user-space builds left there
   /out             written files land in the directory of --out
   /dev/vdb         an empty scratch disk of 256 MiB, gone afterwards
-  screenshot NAME  blocks until /out/NAME.png shows the display (with --display)
+  screenshot NAME  blocks until /out/NAME.png shows the display (with --display); of several the
+                   one whose QEMU id follows the name
   modprobe M       dgem, edu_dma, dgem_test, vgem, vkms, bochs, cirrus_qemu, vivid, dmatest
 
 files of a run, in --out (default: out/vm/TIME-PID, latest one: out/vm/latest):

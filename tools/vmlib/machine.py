@@ -7,7 +7,9 @@ dgem-stdout and dgem-stderr carry the command's output, and dgem-control the
 words that guest and host exchange, one line each:
   started           the guest is up, its modules are loaded
   broken TEXT       it could not come up
-  screenshot NAME   take a picture now; answered by "ok" or by what went wrong
+  screenshot NAME [DEVICE]
+                    take a picture now, of the first display or of the one with this QEMU id;
+                    answered by "ok" or by what went wrong
   exit STATUS       the command ended
 """
 
@@ -238,14 +240,16 @@ class Machine:
             elif word == "broken":
                 self.outcome.state, self.outcome.text = "broken", rest
 
-    def _screenshot(self, name):
+    def _screenshot(self, words):
+        name, _, device = words.partition(" ")
         if not self.options.display:
             return "the machine has no display (--display)"
         if "/" in name:
             return "not a name"
         path = f"{self.out}/{name}.png"
         try:
-            self._qmp("screendump", filename=path, format="png")
+            self._qmp("screendump", filename=path, format="png",
+                      **({"device": device} if device else {}))
         except (OSError, VmError) as error:
             return f"screendump failed: {error}"
         return "ok"

@@ -41,8 +41,8 @@ static int take_screenshot(const struct importer *importer, const struct exporte
 	char command[256];
 	int status;
 
-	snprintf(command, sizeof(command), "%s %s-%s", settings.screenshot, importer->name,
-		 exporter->name);
+	snprintf(command, sizeof(command), "%s %s-%s %s", settings.screenshot, importer->name,
+		 exporter->name, importer->name);
 	fflush(stdout);
 	status = system(command); /* NOLINT(cert-env33-c): the user's own command */
 	if (status == -1 || !WIFEXITED(status) || WEXITSTATUS(status))

@@ -184,7 +184,7 @@ static const char usage[] =
 	"  -i, --importers LIST     only these\n"
 	"  -d, --device DEVICE      dgem device that imports (the first)\n"
 	"  -x, --exporting DEVICE   dgem device that exports (the first)\n"
-	"  -s, --screenshot CMD     command that takes a picture of the display: it gets a name\n"
+	"  -s, --screenshot CMD     command that takes a picture: it gets a name, and its display's\n"
 	"  -h, --help               print this\n";
 
 int main(int argc, char **argv)
