@@ -35,19 +35,30 @@
 
 /*
  * These exporters give every importer segments of any length, which it is theirs to limit: the DMA
- * API's debugging complains if the importer's device takes less.
+ * API's debugging complains if the importer's device takes less. Pages of DRM's shmem helpers are
+ * one segment where they happen to lie in a row.
  */
 #define LONG_SEGMENTS									\
-	"the exporter's segments are longer than the importer's device takes, of which DMA-API "	\
-	"debugging complains"
+	"the exporter's segments may be longer than the importer's device takes, of which "	\
+	"DMA-API debugging complains"
 
-static const char * const long_segments[] = {
-	"heap-system", "heap-cma", "vivid-contiguous",
+static const struct {
+	const char *exporter;
+	/* on kernels before this one only, or 0 */
+	int before;
+} long_segments[] = {
+	{ "heap-system" },
+	{ "heap-cma" },
+	{ "vivid-contiguous" },
+	{ "vgem", MAPPED },
+	{ "vkms", MAPPED },
+	{ "cirrus", MAPPED },
 };
 
-/* The importers that map buffers for such devices; on kernels before this one only, or 0. */
+/* The importers that map buffers for such devices. */
 static const struct {
 	const char *importer;
+	/* on kernels before this one only, or 0 */
 	int before;
 } short_segments[] = {
 	{ "capture-contiguous" },
@@ -141,7 +152,8 @@ static bool complained_of(const struct exporter *exporter, const struct importer
 	bool too_long = false, maps = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(long_segments); i++)
-		too_long |= !strcmp(exporter->name, long_segments[i]);
+		too_long |= !strcmp(exporter->name, long_segments[i].exporter) &&
+			    is_before(long_segments[i].before);
 	for (size_t i = 0; i < ARRAY_SIZE(short_segments); i++)
 		maps |= !strcmp(importer->name, short_segments[i].importer) &&
 			is_before(short_segments[i].before);
