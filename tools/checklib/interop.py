@@ -62,6 +62,7 @@ def machines(kernel):
         # An instance without a device has no windows: the other one imports what this one has.
         boots.Boot("video", edu, [boots.LOAD, "interop -e dgem-io -d other", "video", "unload"],
                    1800),
+        boots.Boot("video-cpu", cpu, [load, "video", "unload"], 1800),
         # Programs that wait for the host more than for anything else.
         boots.Boot("clients", ["--smp", "2", "--load", "", *boots.POOL, *display],
                    [load, f"clients {screen}", "unload"], 2400),
