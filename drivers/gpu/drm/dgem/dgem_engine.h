@@ -16,6 +16,7 @@ struct dgem_device;
 struct dgem_engine;
 struct dgem_object;
 struct sg_table;
+struct workqueue_struct;
 
 /**
  * struct dgem_engine_ref - an object that a job works on
@@ -148,6 +149,8 @@ struct dgem_engine {
 	struct device *dev;
 	/** @provider: device whose driver the engine depends on, or NULL */
 	struct device *provider;
+	/** @wq: ordered, the scheduler works here, too; NULL: it has a workqueue of its own */
+	struct workqueue_struct *wq;
 	/** @name: the channel's name, or "cpu" */
 	const char *name;
 	/** @copy_align: addresses and lengths are multiples of this many bytes, a power of two */

@@ -27,7 +27,10 @@
  * DOC: the cpu engine
  *
  * For machines without a usable DMA channel a worker copies, from kernel mapping to kernel mapping.
- * The mappings are made before the job is armed: that may allocate.
+ * The mappings are made before the job is armed: that may allocate. It copies where the scheduler
+ * works, between its starting this job and its starting the next: to wake a second worker and the
+ * first one again would cost a small job more than its copying. A work of its own it is even so:
+ * the scheduler can be stopped while a long job runs.
  *
  * CPU access windows of our own memory are opened and closed around each copy. Those of an import
  * are its exporter's, and opening one waits for the buffer's fences, of which one is about to be
@@ -48,8 +51,6 @@
 struct dgem_engine_cpu {
 	/** @base: the engine */
 	struct dgem_engine base;
-	/** @wq: runs @work; jobs of others may need it to get memory */
-	struct workqueue_struct *wq;
 	/** @work: copies @job */
 	struct work_struct work;
 	/** @job: the running job; written when no work is queued */
@@ -371,7 +372,7 @@ static void dgem_cpu_run(struct dgem_engine *engine, struct dgem_engine_job *job
 	}
 	/* the worker of the job before may be on its way out still: queue_work() takes care */
 	WRITE_ONCE(cpu->job, job);
-	queue_work(cpu->wq, &cpu->work);
+	queue_work(engine->wq, &cpu->work);
 }
 
 static u64 dgem_cpu_progress(struct dgem_engine *engine, struct dgem_engine_job *job)
@@ -400,7 +401,7 @@ static void dgem_cpu_free(struct dgem_engine *engine)
 {
 	struct dgem_engine_cpu *cpu = to_dgem_engine_cpu(engine);
 
-	destroy_workqueue(cpu->wq);
+	destroy_workqueue(engine->wq);
 	kfree(cpu);
 }
 
@@ -431,9 +432,12 @@ struct dgem_engine *dgem_engine_cpu_create(struct dgem_device *ddev)
 	if (!cpu)
 		return ERR_PTR(-ENOMEM);
 
-	/* a job ends before the devices whose memory it may copy go to sleep */
-	cpu->wq = alloc_workqueue("dgem-cpu", WQ_MEM_RECLAIM | WQ_FREEZABLE | WQ_UNBOUND, 1);
-	if (!cpu->wq) {
+	/*
+	 * A job ends before the devices whose memory it may copy go to sleep, and those of others
+	 * may need its end to get memory.
+	 */
+	cpu->base.wq = alloc_ordered_workqueue("dgem-cpu", WQ_MEM_RECLAIM | WQ_FREEZABLE);
+	if (!cpu->base.wq) {
 		kfree(cpu);
 		return ERR_PTR(-ENOMEM);
 	}

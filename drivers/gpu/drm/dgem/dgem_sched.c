@@ -357,6 +357,7 @@ int dgem_sched_init(struct dgem_device *ddev)
 {
 	const struct drm_sched_init_args args = {
 		.ops = &dgem_sched_ops,
+		.submit_wq = ddev->engine->wq,
 		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
 		.credit_limit = 1,
 		.timeout = msecs_to_jiffies(max(dgem_timeout_ms, 1U)),

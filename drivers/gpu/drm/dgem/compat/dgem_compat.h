@@ -89,6 +89,7 @@ static inline void dgem_folio_limit(bool folios, unsigned int *order)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 struct drm_sched_init_args {
 	const struct drm_sched_backend_ops *ops;
+	struct workqueue_struct *submit_wq; /* before 6.7 there is a thread instead */
 	u32 num_rqs;
 	u32 credit_limit;
 	long timeout;
@@ -103,8 +104,9 @@ static inline int dgem_compat_sched_init(struct drm_gpu_scheduler *sched,
 	return drm_sched_init(sched, args->ops, args->credit_limit, 0, args->timeout, NULL, NULL,
 			      args->name, args->dev);
 #else
-	return drm_sched_init(sched, args->ops, NULL, args->num_rqs, args->credit_limit, 0,
-			      args->timeout, NULL, NULL, args->name, args->dev);
+	return drm_sched_init(sched, args->ops, args->submit_wq, args->num_rqs,
+			      args->credit_limit, 0, args->timeout, NULL, NULL, args->name,
+			      args->dev);
 #endif
 }
 
