@@ -501,8 +501,7 @@ static void test_bad_ranges(int fd)
 		{ good.addr, -DGEM_PAGE, -DGEM_PAGE, EINVAL },
 		{ good.addr, -DGEM_PAGE, SIZE, EFAULT },
 		{ -DGEM_PAGE, 2 * DGEM_PAGE, 2 * DGEM_PAGE, EFAULT },
-		/* good in 32 bits */
-		{ good.addr + (1ull << 32), SIZE, SIZE, EFAULT },
+		{ good.addr + (1ull << 32), SIZE, SIZE, EFAULT }, /* good in 32 bits */
 	};
 	struct drm_dgem_range two[2] = { good, good };
 	struct drm_dgem_create create;
