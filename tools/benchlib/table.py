@@ -72,8 +72,8 @@ def _remarks(figures):
             rest = _number(cost - alone[cleared])
             yield f"Create + export without clearing, {peer} {kind}: {rest}."
     rises = targets.growth(figures)
-    yield ("Cost per 4 KiB page, from 1 MiB up, never rises by more than 2 %." if not rises else
-           "Cost per 4 KiB page rises from 1 MiB up by more than 2 %:\n  " + "\n  ".join(rises))
+    yield ("Cost per 4 KiB page, from 2 MiB up, never rises by more than 2 %." if not rises else
+           "Cost per 4 KiB page rises from 2 MiB up by more than 2 %:\n  " + "\n  ".join(rises))
     yield from _rates(figures)
 
 

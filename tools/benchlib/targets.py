@@ -82,8 +82,11 @@ def _ranged_sync(figures):
                 _verdict(page, limit))
 
 
-def growth(figures, start=MIB, slack=1.02):
-    """Sentences: which costs a page rise with the size, from start up."""
+def growth(figures, start=2 * MIB, slack=1.02):
+    """
+    Sentences: which costs a page rise with the size, from start up. What is smaller than a page
+    table shows has one table, and what is as large, at any address, has two.
+    """
     found = []
     for op in ("mmap+touch", "munmap", "create+export", "import", "import-again"):
         for peer, kind, way in figures.lines(op):
