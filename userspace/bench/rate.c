@@ -20,7 +20,7 @@
 #define PAGE		4096
 #define MAX_CPUS	2
 /* mappings of the object for each processor: as many faults */
-#define MAPPINGS	6000
+#define MAPPINGS	30000
 #define TRIES		9
 
 struct meeting {
