@@ -62,8 +62,6 @@ def machines(kernel):
         # An instance without a device has no windows: the other one imports what this one has.
         boots.Boot("video", edu, [boots.LOAD, "interop -e dgem-io -d other", "video", "unload"],
                    1800),
-        # The camera and vkms work all the time: the fewer instructions in a second, the better.
-        boots.Boot("video-cpu", ["--icount", "3", *cpu[2:]], [load, "video", "unload"], 1800),
         # Programs that wait for the host more than for anything else.
         boots.Boot("clients", ["--smp", "2", "--load", "", *boots.POOL, *display],
                    [load, f"clients {screen}", "unload"], 2400),

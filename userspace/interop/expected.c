@@ -78,7 +78,8 @@ static const struct {
 } refusals[] = {
 	{ "dgem-io", "*", { .error = EOPNOTSUPP, .why = WINDOW } },
 	{ "dgem-user", "*", { .error = EOPNOTSUPP, .why = LENT } },
-	{ "bochs-drm", "bochs-drm", { 0 }, VRAM },
+	/* of QEMU's second display, which this is, screendump has a black picture */
+	{ "bochs-drm", "bochs-drm", { .unseen = true }, VRAM },
 	{ "bochs-drm", "capture-vmalloc", { 0 }, VRAM },
 	{ "bochs-drm", "output-vmalloc", { 0 }, VRAM },
 	{ "bochs-drm", "dgem", { .error = ENOSYS, .why = VRAM_EXPORTER, .chance = true }, VRAM },

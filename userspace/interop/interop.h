@@ -158,6 +158,8 @@ struct refusal {
 	bool chance;
 	/* no error is told, but one side sees other data than the other */
 	bool garbled;
+	/* it is shown, but the host gets no picture of it */
+	bool unseen;
 	/* why the cell cannot be tried here at all, or NULL */
 	const char *untried;
 };
