@@ -42,11 +42,13 @@
 	"the exporter's segments may be longer than the importer's device takes, of which "	\
 	"DMA-API debugging complains"
 
-static const struct {
-	const char *exporter;
-	/* on kernels before this one only, or 0 */
+/* An exporter or importer, on kernels before this one only, or 0. */
+struct party {
+	const char *name;
 	int before;
-} long_segments[] = {
+};
+
+static const struct party long_segments[] = {
 	{ "heap-system" },
 	{ "heap-cma" },
 	{ "vivid-contiguous" },
@@ -56,11 +58,7 @@ static const struct {
 };
 
 /* The importers that map buffers for such devices. */
-static const struct {
-	const char *importer;
-	/* on kernels before this one only, or 0 */
-	int before;
-} short_segments[] = {
+static const struct party short_segments[] = {
 	{ "capture-contiguous" },
 	{ "output-contiguous" },
 	{ "vgem", MAPPED },
@@ -148,17 +146,19 @@ static bool matches(const char *pattern, const char *name)
 	return !strcmp(pattern, "*") || !strcmp(pattern, name);
 }
 
+static bool is_among(const char *name, const struct party *parties, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(name, parties[i].name) && is_before(parties[i].before))
+			return true;
+	return false;
+}
+
 static bool complained_of(const struct exporter *exporter, const struct importer *importer)
 {
-	bool too_long = false, maps = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(long_segments); i++)
-		too_long |= !strcmp(exporter->name, long_segments[i].exporter) &&
-			    is_before(long_segments[i].before);
-	for (size_t i = 0; i < ARRAY_SIZE(short_segments); i++)
-		maps |= !strcmp(importer->name, short_segments[i].importer) &&
-			is_before(short_segments[i].before);
-	return too_long && maps && dma_debugging();
+	return is_among(exporter->name, long_segments, ARRAY_SIZE(long_segments)) &&
+	       is_among(importer->name, short_segments, ARRAY_SIZE(short_segments)) &&
+	       dma_debugging();
 }
 
 /* A device's engine does not see what the CPU is given. */
