@@ -47,7 +47,7 @@ def machines(kernel):
     load = f"{boots.LOAD} engine=cpu"
     unchecked = "interop -e {} -i {}".format(*UNCHECKED[kernel])
     return (
-        boots.Boot("own", cpu, [load, f"interop -e {OWN}", "unload"], 1800),
+        boots.Boot("own", cpu, [load, f"interop -e {OWN}", "video", "unload"], 1800),
         boots.Boot("others", cpu, [load, f"interop -e {OTHERS},{VIDEO}", "unload"], 1800),
         boots.Boot("edu", edu + ["--edu", "2"],
                    [boots.LOAD, "interop -i dgem,dgem-other", "unload"], 1800),
