@@ -16,7 +16,7 @@ DISPLAYS = {"newest": ("bochs-drm", ["--display", "VGA,id=bochs-drm"]),
                                 "--qemu=secondary-vga,id=bochs-drm"])}
 # On a slow machine vivid asks for a negative time to sleep.
 VIVID = ["--allow-warning", "vivid_thread_vid_"]
-# DRM's helper looks at a commit's new state after hw_done, from when on the next commit may free it:
+# DRM's helper looks at a commit's new state after hw_done, from when on the next one may free it:
 # seen with page flips on 7.3's bochs and 6.12's cirrus, with dgem in neither's way.
 FREED_STATE = ["--allow-warning", r"KASAN: .* in drm_atomic_helper_wait_for_vblanks"]
 OWN = ("dgem-contiguous,dgem-coherent,dgem-wc,dgem-noncontiguous,dgem-pages,dgem-lazy,"
