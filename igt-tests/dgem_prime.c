@@ -184,7 +184,8 @@ static void test_mmap(int fd, const struct dgem_kind *kind)
 		igt_assert(map_dmabuf(dmabuf, bad[i].offset, bad[i].length, PROT_READ,
 				      MAP_SHARED) == MAP_FAILED);
 		igt_assert(errno == EINVAL || errno == EOVERFLOW);
-		if (bad[i].offset < 1ull << 62)
+		/* what no file can have is refused before anybody asks the dma-buf */
+		if (bad[i].offset < 1ull << (dgem_kernel_64() ? 62 : 32))
 			igt_assert_eq(errno, EINVAL);
 	}
 	close(dmabuf);
