@@ -44,7 +44,7 @@ def busybox(arch):
     if arch == "x86_64":
         return f"{RootFs().ensure().root}/bin/busybox"
     debian = PROCESSORS[arch].debian
-    path = cache(debian, "busybox")
+    path = cache("busybox", debian)
     with lock(f"busybox-{debian}"):
         if not os.path.exists(path):
             apt = Apt(FOREIGN_SUITES, debian)
