@@ -167,4 +167,15 @@ static inline void drm_debugfs_add_file(struct drm_device *dev, const char *name
 	dput(top);
 }
 
+/* 6.9, and 6.2: for the KUnit tests, which have KUnit's header */
+#define KUNIT_ARRAY_PARAM_DESC(name, array, member)				\
+	static void name##_tell(const typeof((array)[0]) *param, char *desc)	\
+	{									\
+		strscpy(desc, param->member, KUNIT_PARAM_DESC_SIZE);		\
+	}									\
+	KUNIT_ARRAY_PARAM(name, array, name##_tell)
+
+#define KUNIT_EXPECT_MEMEQ(test, left, right, size) \
+	KUNIT_EXPECT_EQ(test, memcmp(left, right, size), 0)
+
 #endif

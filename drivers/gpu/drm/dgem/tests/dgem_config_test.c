@@ -12,6 +12,7 @@
 
 #include <kunit/test.h>
 
+#include "../compat/dgem_compat.h"
 #include "../dgem_config.h"
 
 static void dgem_config_init_test(struct kunit *test)
