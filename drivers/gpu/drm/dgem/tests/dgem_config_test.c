@@ -261,7 +261,7 @@ static void dgem_config_validate_test(struct kunit *test)
 	cfg.name[sizeof(cfg.name) - 1] = 0;
 	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), 0);
 	/* unlike in a setter, white space is no part of a good word here */
-	strscpy(cfg.name, "dgem\n");
+	strscpy(cfg.name, "dgem\n", sizeof(cfg.name));
 	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), -EINVAL);
 
 	dgem_config_init(&cfg);
@@ -269,7 +269,7 @@ static void dgem_config_validate_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), -EINVAL);
 	cfg.engine[0] = 0;
 	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), -EINVAL);
-	strscpy(cfg.engine, "cpu");
+	strscpy(cfg.engine, "cpu", sizeof(cfg.engine));
 	KUNIT_EXPECT_EQ(test, dgem_config_validate(&cfg), 0);
 
 	dgem_config_init(&cfg);
