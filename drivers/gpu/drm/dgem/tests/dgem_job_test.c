@@ -10,6 +10,7 @@
 
 #include <drm/dgem_drm.h>
 
+#include "../compat/dgem_compat.h"
 #include "../dgem_engine.h"
 #include "../dgem_log.h"
 #include "../dgem_op.h"

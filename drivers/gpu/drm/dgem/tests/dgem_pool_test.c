@@ -9,6 +9,7 @@
 
 #include <kunit/test.h>
 
+#include "../compat/dgem_compat.h"
 #include "../dgem_pool.h"
 
 #define BLOCKS	3
