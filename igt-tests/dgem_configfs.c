@@ -3,6 +3,7 @@
  * Copyright (C) 2026 The dgem authors
  */
 
+#include <inttypes.h>
 #include <linux/dma-buf.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -170,7 +171,7 @@ static void test_bad_value(void)
 	dgem_instance_set(ONE, "engine", "cpu");
 	dgem_instance_set(ONE, "dma_bits", "40");
 	dgem_instance_set(ONE, "quota", "0x100000");
-	dgem_instance_set(ONE, "file_quota", "4096");
+	dgem_instance_set(ONE, "file_quota", "65536");
 	dgem_instance_set(ONE, "pool", "16M@0x8000000");
 	for (int i = 0; i < ARRAY_SIZE(bad_values); i++) {
 		igt_assert_eq(__dgem_instance_set(ONE, bad_values[i].attr, bad_values[i].value),
@@ -178,7 +179,7 @@ static void test_bad_value(void)
 		dgem_instance_expect(ONE, "engine", "cpu");
 		dgem_instance_expect(ONE, "dma_bits", "40");
 		dgem_instance_expect(ONE, "quota", "1048576");
-		dgem_instance_expect(ONE, "file_quota", "4096");
+		dgem_instance_expect(ONE, "file_quota", "65536");
 		dgem_instance_expect(ONE, "pool", "16777216@0x8000000");
 		dgem_instance_expect(ONE, "enabled", "0");
 	}
@@ -250,6 +251,14 @@ static void test_bad_engine(void)
 	dgem_instance_remove(ONE);
 }
 
+static void set_bytes(const char *name, const char *attr, uint64_t bytes)
+{
+	char value[24];
+
+	snprintf(value, sizeof(value), "%" PRIu64, bytes);
+	dgem_instance_set(name, attr, value);
+}
+
 static void test_quota(void)
 {
 	struct drm_dgem_create create = { .size = SIZE };
@@ -258,8 +267,8 @@ static void test_quota(void)
 
 	dgem_instance_make(ONE);
 	dgem_instance_make(TWO);
-	dgem_instance_set(ONE, "quota", "65536");
-	dgem_instance_set(TWO, "file_quota", "262144");
+	set_bytes(ONE, "quota", SIZE);
+	set_bytes(TWO, "file_quota", 4 * SIZE);
 	dgem_instance_enable(ONE, NULL);
 	dgem_instance_enable(TWO, NULL);
 	one = dgem_instance_open(ONE);

@@ -247,7 +247,7 @@ static void test_prefault(int fd, const struct dgem_kind *kind)
 
 static void take_apart(uint8_t *ptr, int touched)
 {
-	uint64_t middle = HUGE_PAGE / DGEM_PAGE + 100, last = 2 * HUGE_PAGE / DGEM_PAGE + 7;
+	uint64_t middle = 3 * HUGE_PAGE / DGEM_PAGE / 2 + 1, last = 2 * HUGE_PAGE / DGEM_PAGE + 7;
 	uint8_t *moved, *tail;
 	uint64_t size;
 
