@@ -46,7 +46,7 @@ class Kernel:
         self.package, self.version = resolve(name)
         self.series = self.package.rsplit("-", 1)[1]
         self.options = {}
-        for fragment in ("base", self.series, flavour, *FRAGMENTS[arch]):
+        for fragment in ("base", self.series, flavour, *FRAGMENTS[arch], f"{arch}-{flavour}"):
             self.options.update(options_of(read(f"{TOOLS}/kernel/{fragment}.config", default="")))
         self.wanted = "".join(f"CONFIG_{name}={value}\n"
                               for name, (value, _) in sorted(self.options.items()))
