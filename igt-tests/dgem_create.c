@@ -79,7 +79,7 @@
 IGT_TEST_DESCRIPTION("Objects are made as asked for, zeroed, or refused without a trace.");
 
 /* Enough objects of 5 MiB to fill any pool that a test machine should have. */
-#define MAX_OBJECTS	128
+#define MAX_OBJECTS	512
 /* What is left for others, bytes. */
 #define SPARE		(128 * DGEM_MIB)
 /* So many freed ones that the next are made of their pages. */
