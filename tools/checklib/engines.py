@@ -181,7 +181,10 @@ class BoardRun(Run):
 
     def results(self):
         """All verdicts of the run, as (group, results) pairs."""
-        return board_results(read(f"{self.out}/console.txt", default=""), self.boot.steps)
+        groups = board_results(read(f"{self.out}/console.txt", default=""), self.boot.steps)
+        if "text" in self.status:
+            groups[0][1].append(Result("started", FAIL, self.status["text"]))
+        return groups
 
 
 def board_results(text, steps):

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -91,16 +92,14 @@ def fresh_directory(path):
 
 @contextlib.contextmanager
 def work_directory():
-    """A directory for this process; those that killed processes left go, too."""
-    mine = cache("work", str(os.getpid()))
-    for pid in os.listdir(os.path.dirname(mine)):
-        if pid == str(os.getpid()) or not os.path.exists(f"/proc/{pid}"):
-            shutil.rmtree(cache("work", pid), ignore_errors=True)
-    os.mkdir(mine)
-    try:
+    """A directory for the caller alone; those that killed processes left go, too."""
+    top = os.path.dirname(cache("work", ""))
+    for name in os.listdir(top):
+        if not os.path.exists(f"/proc/{name.partition('-')[0]}"):
+            shutil.rmtree(os.path.join(top, name), ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=top,
+                                     ignore_cleanup_errors=True) as mine:
         yield mine
-    finally:
-        shutil.rmtree(mine, ignore_errors=True)
 
 
 def run(args, log=None, **kwargs):
