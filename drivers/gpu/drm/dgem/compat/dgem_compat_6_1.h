@@ -171,7 +171,7 @@ static inline void drm_debugfs_add_file(struct drm_device *dev, const char *name
 #define KUNIT_ARRAY_PARAM_DESC(name, array, member)				\
 	static void name##_tell(const typeof((array)[0]) *param, char *desc)	\
 	{									\
-		strscpy(desc, param->member, KUNIT_PARAM_DESC_SIZE);		\
+		strscpy(desc, (*param).member, KUNIT_PARAM_DESC_SIZE);	\
 	}									\
 	KUNIT_ARRAY_PARAM(name, array, name##_tell)
 
