@@ -54,7 +54,7 @@
 IGT_TEST_DESCRIPTION("What every kind of memory has in common, and what it refuses.");
 
 #define PAGES	64
-/* Faults that the test takes besides, on its stack or in libraries; with no window it is 64. */
+/* Beyond the windows one was seen, once, with pages of 64 KiB on arm64. With no window it is 64. */
 #define STRAY	2
 #define SIZE	(PAGES * DGEM_PAGE)
 
@@ -142,8 +142,8 @@ static void test_faults(int fd, const struct dgem_kind *kind)
 				  MAP_SHARED | (way == 1 ? MAP_POPULATE : 0));
 		igt_assert(ptr != MAP_FAILED);
 		most = kind->traits & DGEM_KIND_AT_ONCE ||
-		       (way == 1 && kind->traits & DGEM_KIND_DIRECT_IO) ? 0 : some;
-		most += PAGES * dgem_write_faults() + STRAY;
+		       (way == 1 && kind->traits & DGEM_KIND_DIRECT_IO) ? 0 : some + STRAY;
+		most += PAGES * dgem_write_faults();
 		taken = touch_all(ptr);
 		igt_assert_f(taken <= most, "%ld faults, not %ld, on way %d\n", taken, most, way);
 		/* none is taken twice */
