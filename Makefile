@@ -9,8 +9,7 @@ export CONFIG_DRM_DGEM_KUNIT_TEST := m
 endif
 
 subdir-ccflags-y += -I$(src)/uapi -I$(srctree)/include/uapi/drm
-# headers that older kernels lack
-subdir-ccflags-y += -idirafter $(src)/drivers/gpu/drm/dgem/compat/include
+include $(src)/drivers/gpu/drm/dgem/compat/flags.mk
 
 obj-y += drivers/gpu/drm/dgem/
 obj-y += drivers/dma/

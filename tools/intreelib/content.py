@@ -55,7 +55,7 @@ def _fit(path, text, version):
         if version < NATIVE:
             text += f"ccflags-y += -include $(srctree)/{PROVIDER}/edu_dma_compat.h\n"
     if path == f"{DRIVER}/Makefile" and version < NATIVE:
-        text += f"subdir-ccflags-y += -idirafter $(srctree)/{DRIVER}/compat/include\n"
+        text += f"include $(srctree)/{DRIVER}/compat/flags.mk\n"
     return text
 
 

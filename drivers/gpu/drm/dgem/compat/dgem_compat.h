@@ -85,8 +85,8 @@ static inline void dgem_folio_limit(bool folios, unsigned int *order)
 }
 #endif
 
-/* 6.15: drm_sched_init() takes a structure */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+/* 6.15, and stable kernels that took it over, see flags.mk: drm_sched_init() takes a structure */
+#ifndef DGEM_HAS_SCHED_INIT_ARGS
 struct drm_sched_init_args {
 	const struct drm_sched_backend_ops *ops;
 	struct workqueue_struct *submit_wq; /* before 6.7 there is a thread instead */

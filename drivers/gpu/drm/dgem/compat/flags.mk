@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Flags for kernels older than the one that the driver is written for.
+
+dgem-compat := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+
+# headers that they lack
+subdir-ccflags-y += -idirafter $(dgem-compat)/include
+
+# Stable kernels take changes over at some point of their own, and no preprocessor can tell whether
+# there is a structure: 6.15, and Debian's 6.12.117.
+dgem-sched-init-args := $(shell grep -qs '^struct drm_sched_init_args' \
+				$(srctree)/include/drm/gpu_scheduler.h && echo y)
+subdir-ccflags-$(dgem-sched-init-args) += -DDGEM_HAS_SCHED_INIT_ARGS
