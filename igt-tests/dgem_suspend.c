@@ -41,7 +41,8 @@ IGT_TEST_DESCRIPTION("The system sleeps with jobs queued and running.");
 #define POWER	"/sys/power"
 #define SLEEPS	POWER "/suspend_stats/success"
 #define RTC	"/sys/class/rtc/rtc0"
-#define SIZE	(4 * DGEM_PAGE)
+/* Two transfers of the slowest engine each way: a sleep has to wait for them. */
+#define SIZE	DGEM_PAGE
 #define JOBS	4
 #define FEW	2
 #define MANY	200
@@ -124,7 +125,7 @@ static void test_idle(int fd, uint32_t seed)
 	int dmabuf = dgem_export(fd, src);
 
 	/* So that it is mapped for the engine, which must still hold afterwards. */
-	dgem_copy(fd, src, 0, dst, 0, DGEM_PAGE);
+	dgem_copy(fd, src, 0, dst, 0, SIZE / 2);
 	sleep_and_wake();
 	dgem_check(ptr, 0, SIZE, seed);
 	dgem_copy(fd, src, 0, dst, 0, SIZE);
