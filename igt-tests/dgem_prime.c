@@ -279,8 +279,8 @@ static uint64_t last_byte_of_memory(void)
 }
 
 /*
- * Elsewhere the kernel would warn, or copy behind the exporter's back. Behind an IOMMU all memory has
- * an address within the engine's mask.
+ * Elsewhere the kernel would warn, or copy behind the exporter's back. Behind an IOMMU all memory
+ * has an address within the engine's mask.
  */
 static void test_import_reach(int fd)
 {
