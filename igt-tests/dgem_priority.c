@@ -198,7 +198,7 @@ static bool overtake(const struct client *normal, const struct client *high, uin
 	finish(busy);
 	for (int n = 0; n < QUEUED; n++) {
 		igt_assert_eq(sync_fence_wait(fences[n], DGEM_PATIENCE_NS / NSEC_PER_MSEC), 0);
-		/* the engine takes a job when it is done with the last one, just before that is told */
+		/* the engine may take the next job just before it tells that one is over */
 		if (n)
 			igt_assert(!queued || when <= timestamp(fences[n]));
 		igt_assert_lte_u64(before, timestamp(fences[n]));

@@ -105,7 +105,8 @@ static int nap(void)
 static int test_devices(void)
 {
 	igt_assert_eq(__dgem_sysfs_write(POWER, "pm_test", "devices"), 0);
-	igt_assert_eq(__dgem_sysfs_write("/sys/module/suspend/parameters", "pm_test_delay", "1"), 0);
+	igt_assert_eq(__dgem_sysfs_write("/sys/module/suspend/parameters", "pm_test_delay", "1"),
+		      0);
 	return __dgem_sysfs_write(POWER, "state", "mem");
 }
 
