@@ -54,11 +54,11 @@ struct listed {
 	int vmas, segments;
 };
 
-/* The object of the size that only ours has, and the segments below it. */
-static bool find_object(int fd, struct listed *listed)
+/* 1 if it is listed, 0 if not; -EBUSY if just its name is, since it is in use at that moment. */
+static int __find_object(int fd, struct listed *listed)
 {
 	char path[PATH_MAX], line[256];
-	bool found = false;
+	int found = 0, members;
 	FILE *file;
 
 	memset(listed, 0, sizeof(*listed));
@@ -71,12 +71,14 @@ static bool find_object(int fd, struct listed *listed)
 		if (line[0] != ' ') {
 			if (found)
 				break;
-			igt_assert_eq(sscanf(line, "%31s size=%" SCNu64 " charged=%" SCNu64
-					     " cache=%31s refs=%*u handles=%*u vmas=%d",
-					     listed->kind, &listed->size, &listed->charged,
-					     listed->cache, &listed->vmas), 5);
-			found = listed->size == SIZE;
-		} else if (found) {
+			members = sscanf(line, "%31s size=%" SCNu64 " charged=%" SCNu64
+					 " cache=%31s refs=%*u handles=%*u vmas=%d",
+					 listed->kind, &listed->size, &listed->charged,
+					 listed->cache, &listed->vmas);
+			igt_assert_f(members == 5 || strstr(line, " busy\n"), "\"%s\"\n", line);
+			if (listed->size == SIZE)
+				found = members == 5 ? 1 : -EBUSY;
+		} else if (found > 0) {
 			igt_assert_eq(sscanf(line, " %" SCNx64 ": %" SCNx64 " + %" SCNx64, &at,
 					     &address, &length), 3);
 			igt_assert_eq_u64(at, listed->covered);
@@ -86,6 +88,21 @@ static bool find_object(int fd, struct listed *listed)
 		}
 	}
 	fclose(file);
+	return found;
+}
+
+/* The object of the size that only ours has, and the segments below it. */
+static bool find_object(int fd, struct listed *listed)
+{
+	int found = -EBUSY;
+
+	/* the job that has just ended may not have been put away yet */
+	for (int i = 0; i < 500 && found == -EBUSY; i++) {
+		found = __find_object(fd, listed);
+		if (found == -EBUSY)
+			dgem_sleep_ms(10);
+	}
+	igt_assert_neq(found, -EBUSY);
 	return found;
 }
 
