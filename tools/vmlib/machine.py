@@ -170,6 +170,10 @@ class Machine:
                 "tsc=reliable", "no_timer_check", f"cma={options.cma}"]
         if self.kernel.flavour == "debug":
             args += DEBUG
+        if options.icount is not None:
+            # While the host reads from its disk a guest that waits for that has nothing else to do,
+            # so minutes of virtual time are skipped. A day of them is a real hang.
+            args += ["sysctl.kernel.hung_task_timeout_secs=86400"]
         if options.iommu:
             args += ["intel_iommu=on"]
         return " ".join(args + options.append)
