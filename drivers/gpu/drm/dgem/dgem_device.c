@@ -15,6 +15,7 @@
 #include "compat/dgem_compat.h"
 #include "dgem_debugfs.h"
 #include "dgem_device.h"
+#include "dgem_dma_dev.h"
 #include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_job.h"
@@ -26,8 +27,8 @@
  * DOC: instances
  *
  * An instance is a DRM device on a device of its own, made from a &struct dgem_config. Memory is
- * allocated for that device, which gets the mask of the engine, so that what is allocated is within
- * the engine's reach.
+ * allocated for a device (&dgem_device.dma_dev) that gets the mask of the engine, so that what is
+ * allocated is within the engine's reach.
  *
  * The instance is a consumer of its engine's device (a device link): unbinding that device removes
  * the instance first. Removal unplugs the DRM device, which lets running ioctls finish, refuses new
@@ -92,9 +93,9 @@ static int dgem_device_set_mask(struct dgem_device *ddev, const struct dgem_engi
 
 		mask = bounced ? wanted : min(mask, wanted);
 	}
-	ret = dma_set_mask(ddev->drm.dev, mask);
+	ret = dma_set_mask(ddev->dma_dev, mask);
 	/* what CPU and engine see alike has no bounce buffer between them */
-	return ret ?: dma_set_coherent_mask(ddev->drm.dev, min(mask, reach));
+	return ret ?: dma_set_coherent_mask(ddev->dma_dev, min(mask, reach));
 }
 
 /* an engine, and memory within its reach */
@@ -198,7 +199,7 @@ err_engine:
 
 /**
  * dgem_device_create - make an instance and register it
- * @dev: device that stands for the instance, being probed; its mask is set here
+ * @dev: device that stands for the instance, being probed
  * @driver: the DRM driver
  * @gem_funcs: object functions
  * @config: what is wanted
@@ -231,6 +232,10 @@ struct dgem_device *dgem_device_create(struct device *dev, const struct drm_driv
 	if (ret)
 		return ERR_PTR(ret);
 
+	ddev->dma_dev = dgem_dma_dev_create(&ddev->drm);
+	if (IS_ERR(ddev->dma_dev))
+		return ERR_CAST(ddev->dma_dev);
+
 	ret = dgem_device_start(ddev);
 	if (ret)
 		return ERR_PTR(ret);
@@ -238,7 +243,7 @@ struct dgem_device *dgem_device_create(struct device *dev, const struct drm_driv
 	drm_info(&ddev->drm, "instance %s, engine %s%s%s, %d address bits\n", ddev->config.name,
 		 ddev->engine->name, ddev->engine->provider ? " of " : "",
 		 ddev->engine->provider ? dev_name(ddev->engine->provider) : "",
-		 fls64(dma_get_mask(dev)));
+		 fls64(dma_get_mask(ddev->dma_dev)));
 	return ddev;
 }
 

@@ -16,6 +16,7 @@
 #include "dgem_config.h"
 #include "dgem_quota.h"
 
+struct device;
 struct dgem_engine;
 struct dgem_log;
 struct dgem_reserved;
@@ -53,6 +54,9 @@ struct dgem_device {
 	struct dgem_config config;
 	/** @gem_funcs: object functions, handed down to the objects as they are made */
 	const struct drm_gem_object_funcs *gem_funcs;
+
+	/** @dma_dev: the device that memory is for, as long as @drm lives */
+	struct device *dma_dev;
 
 	/**
 	 * @engine: who moves the bytes. Set before registration; its channel goes away with
@@ -117,6 +121,12 @@ struct dgem_file {
 static inline struct dgem_device *to_dgem_device(struct drm_device *drm)
 {
 	return container_of(drm, struct dgem_device, drm);
+}
+
+/* what the memory of an object of the instance was allocated for, and is synced for */
+static inline struct device *dgem_dma_dev(struct drm_device *drm)
+{
+	return to_dgem_device(drm)->dma_dev;
 }
 
 struct dgem_device *dgem_device_create(struct device *dev, const struct drm_driver *driver,

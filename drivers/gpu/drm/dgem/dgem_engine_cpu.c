@@ -445,7 +445,7 @@ struct dgem_engine *dgem_engine_cpu_create(struct dgem_device *ddev)
 
 	cpu->base.ops = &dgem_engine_cpu_ops;
 	cpu->base.ddev = ddev;
-	cpu->base.dev = ddev->drm.dev;
+	cpu->base.dev = ddev->dma_dev;
 	cpu->base.name = "cpu";
 	cpu->base.copy_align = 1;
 	cpu->base.max_segment = U32_MAX;

@@ -212,7 +212,7 @@ static int dgem_gem_check(struct dgem_device *ddev, const struct dgem_mem_ops *o
  */
 static int dgem_gem_map_own(struct dgem_object *obj)
 {
-	struct device *dev = obj->base.dev->dev;
+	struct device *dev = dgem_dma_dev(obj->base.dev);
 	struct dgem_mapping *map;
 
 	if (!obj->ops->own_map || obj->ops->reaches(obj, dev))

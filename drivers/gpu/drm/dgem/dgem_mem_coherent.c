@@ -42,7 +42,7 @@ static unsigned long dgem_coherent_attrs(const struct dgem_object *obj)
 static u32 dgem_coherent_granted(const struct dgem_object *obj)
 {
 	/* a device that needs no sync of this memory snoops it: the CPU maps it cached */
-	if (!dma_need_sync(obj->base.dev->dev, obj->dma))
+	if (!dma_need_sync(dgem_dma_dev(obj->base.dev), obj->dma))
 		return DRM_DGEM_CACHE_CACHED;
 	if (IS_ENABLED(CONFIG_ARCH_HAS_DMA_WRITE_COMBINE) &&
 	    obj->cache_asked == DRM_DGEM_CACHE_WC)
@@ -61,14 +61,14 @@ static bool dgem_coherent_offered(struct dgem_device *ddev)
 
 static void dgem_coherent_free(struct dgem_object *obj)
 {
-	dma_free_attrs(obj->base.dev->dev, obj->base.size, obj->vaddr, obj->dma,
+	dma_free_attrs(dgem_dma_dev(obj->base.dev), obj->base.size, obj->vaddr, obj->dma,
 		       dgem_coherent_attrs(obj));
 }
 
 static int dgem_coherent_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
 	struct dgem_engine *engine = to_dgem_device(obj->base.dev)->engine;
-	struct device *dev = obj->base.dev->dev;
+	struct device *dev = dgem_dma_dev(obj->base.dev);
 	struct sg_table sgt;
 	int ret;
 
@@ -96,8 +96,8 @@ static int dgem_coherent_alloc(struct dgem_object *obj, const struct drm_dgem_cr
 
 static int dgem_coherent_mmap(struct dgem_object *obj, struct vm_area_struct *vma)
 {
-	return dma_mmap_attrs(obj->base.dev->dev, vma, obj->vaddr, obj->dma, obj->base.size,
-			      dgem_coherent_attrs(obj));
+	return dma_mmap_attrs(dgem_dma_dev(obj->base.dev), vma, obj->vaddr, obj->dma,
+			      obj->base.size, dgem_coherent_attrs(obj));
 }
 
 /** dgem_mem_coherent - memory that needs no syncing */

@@ -10,6 +10,7 @@
 #include <drm/drm_device.h>
 
 #include "compat/dgem_compat.h"
+#include "dgem_device.h"
 #include "dgem_gem.h"
 #include "dgem_mem.h"
 
@@ -27,7 +28,7 @@
 
 static int dgem_contiguous_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
-	struct device *dev = obj->base.dev->dev;
+	struct device *dev = dgem_dma_dev(obj->base.dev);
 
 	obj->page = dma_alloc_pages(dev, obj->base.size, &obj->dma, DMA_BIDIRECTIONAL,
 				    GFP_KERNEL | __GFP_NOWARN);
@@ -42,20 +43,22 @@ static int dgem_contiguous_alloc(struct dgem_object *obj, const struct drm_dgem_
 
 static void dgem_contiguous_free(struct dgem_object *obj)
 {
-	dma_free_pages(obj->base.dev->dev, obj->base.size, obj->page, obj->dma, DMA_BIDIRECTIONAL);
+	dma_free_pages(dgem_dma_dev(obj->base.dev), obj->base.size, obj->page, obj->dma,
+		       DMA_BIDIRECTIONAL);
 }
 
 static int dgem_contiguous_begin(struct dgem_object *obj, u64 offset, u64 length,
 				 enum dma_data_direction dir)
 {
-	dma_sync_single_for_cpu(obj->base.dev->dev, obj->dma + offset, length, DMA_BIDIRECTIONAL);
+	dma_sync_single_for_cpu(dgem_dma_dev(obj->base.dev), obj->dma + offset, length,
+				DMA_BIDIRECTIONAL);
 	return 0;
 }
 
 static int dgem_contiguous_end(struct dgem_object *obj, u64 offset, u64 length,
 			       enum dma_data_direction dir)
 {
-	dma_sync_single_for_device(obj->base.dev->dev, obj->dma + offset, length,
+	dma_sync_single_for_device(dgem_dma_dev(obj->base.dev), obj->dma + offset, length,
 				   DMA_BIDIRECTIONAL);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include <drm/drm_device.h>
 
 #include "compat/dgem_compat.h"
+#include "dgem_device.h"
 #include "dgem_gem.h"
 #include "dgem_mem.h"
 
@@ -45,7 +46,7 @@ struct dgem_noncontiguous {
 static void dgem_noncontiguous_sync(struct dgem_object *obj, u64 offset, u64 length, bool for_cpu)
 {
 	struct dgem_noncontiguous *mem = obj->mem;
-	struct device *dev = obj->base.dev->dev;
+	struct device *dev = dgem_dma_dev(obj->base.dev);
 	struct scatterlist *sg;
 	u64 start = 0;
 	int i;
@@ -96,14 +97,15 @@ static void dgem_noncontiguous_free(struct dgem_object *obj)
 {
 	struct dgem_noncontiguous *mem = obj->mem;
 
-	dma_free_noncontiguous(obj->base.dev->dev, obj->base.size, mem->sgt, DMA_BIDIRECTIONAL);
+	dma_free_noncontiguous(dgem_dma_dev(obj->base.dev), obj->base.size, mem->sgt,
+			       DMA_BIDIRECTIONAL);
 	kvfree(mem->pages);
 	kfree(mem);
 }
 
 static int dgem_noncontiguous_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
-	struct device *dev = obj->base.dev->dev;
+	struct device *dev = dgem_dma_dev(obj->base.dev);
 	struct dgem_noncontiguous *mem;
 	int ret;
 
@@ -149,7 +151,7 @@ static unsigned long dgem_noncontiguous_pfn(struct dgem_object *obj, u64 page, u
 static int dgem_noncontiguous_vmap(struct dgem_object *obj, struct iosys_map *map)
 {
 	struct dgem_noncontiguous *mem = obj->mem;
-	void *vaddr = dma_vmap_noncontiguous(obj->base.dev->dev, obj->base.size, mem->sgt);
+	void *vaddr = dma_vmap_noncontiguous(dgem_dma_dev(obj->base.dev), obj->base.size, mem->sgt);
 
 	if (!vaddr)
 		return -ENOMEM;
@@ -159,7 +161,7 @@ static int dgem_noncontiguous_vmap(struct dgem_object *obj, struct iosys_map *ma
 
 static void dgem_noncontiguous_vunmap(struct dgem_object *obj, struct iosys_map *map)
 {
-	dma_vunmap_noncontiguous(obj->base.dev->dev, map->vaddr);
+	dma_vunmap_noncontiguous(dgem_dma_dev(obj->base.dev), map->vaddr);
 }
 
 static int dgem_noncontiguous_begin(struct dgem_object *obj, u64 offset, u64 length,

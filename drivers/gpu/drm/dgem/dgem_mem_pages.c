@@ -13,6 +13,7 @@
 
 #include "compat/dgem_compat.h"
 #include "dgem_chunk.h"
+#include "dgem_device.h"
 #include "dgem_gem.h"
 #include "dgem_mem.h"
 #include "dgem_pages.h"
@@ -40,7 +41,7 @@ static int dgem_mem_pages_alloc(struct dgem_object *obj, const struct drm_dgem_c
 	u64 added = 0;
 	int ret;
 
-	pages = dgem_pages_new(obj->base.dev->dev, obj->base.size >> PAGE_SHIFT,
+	pages = dgem_pages_new(dgem_dma_dev(obj->base.dev), obj->base.size >> PAGE_SHIFT,
 			       args->flags & DRM_DGEM_CREATE_DIRECT_IO, &obj->maps_lock);
 	if (!pages)
 		return -ENOMEM;

@@ -249,7 +249,7 @@ static int dgem_reserved_find(struct dgem_device *ddev, phys_addr_t *start, u64 
 /* Memory that must be bounced is of no use, and bounced it is for a device that always does so. */
 static bool dgem_reserved_reached(struct dgem_device *ddev, phys_addr_t start, u64 size)
 {
-	struct device *dev = ddev->drm.dev;
+	struct device *dev = ddev->dma_dev;
 
 	if (dma_max_mapping_size(dev) != SIZE_MAX && !dma_addressing_limited(dev))
 		return false;
@@ -278,7 +278,7 @@ int dgem_reserved_init(struct dgem_device *ddev)
 		return 0;
 	}
 
-	pool = dgem_reserved_get(ddev->drm.dev, start, size);
+	pool = dgem_reserved_get(ddev->dma_dev, start, size);
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 	ret = drmm_add_action_or_reset(&ddev->drm, dgem_reserved_put, pool);
@@ -345,7 +345,7 @@ static void dgem_reserved_clear(void *vaddr, size_t size)
 /* The mapping for the instance's own device keeps the caches right, as for contiguous memory. */
 static int dgem_reserved_prepare(struct dgem_object *obj, struct dgem_reserved *pool)
 {
-	struct device *dev = obj->base.dev->dev;
+	struct device *dev = dgem_dma_dev(obj->base.dev);
 
 	obj->resource = !pool->paged;
 	if (!pool->paged)
@@ -381,7 +381,8 @@ static int dgem_reserved_alloc(struct dgem_object *obj, const struct drm_dgem_cr
 static void dgem_reserved_free(struct dgem_object *obj)
 {
 	if (obj->page)
-		dma_unmap_page(obj->base.dev->dev, obj->dma, obj->base.size, DMA_BIDIRECTIONAL);
+		dma_unmap_page(dgem_dma_dev(obj->base.dev), obj->dma, obj->base.size,
+			       DMA_BIDIRECTIONAL);
 	gen_pool_free(to_dgem_reserved(obj)->frames, PHYS_PFN(obj->phys),
 		      obj->base.size >> PAGE_SHIFT);
 }
@@ -426,7 +427,7 @@ static int dgem_reserved_begin(struct dgem_object *obj, u64 offset, u64 length,
 			       enum dma_data_direction dir)
 {
 	if (obj->page)
-		dma_sync_single_for_cpu(obj->base.dev->dev, obj->dma + offset, length,
+		dma_sync_single_for_cpu(dgem_dma_dev(obj->base.dev), obj->dma + offset, length,
 					DMA_BIDIRECTIONAL);
 	return 0;
 }
@@ -435,7 +436,7 @@ static int dgem_reserved_end(struct dgem_object *obj, u64 offset, u64 length,
 			     enum dma_data_direction dir)
 {
 	if (obj->page)
-		dma_sync_single_for_device(obj->base.dev->dev, obj->dma + offset, length,
+		dma_sync_single_for_device(dgem_dma_dev(obj->base.dev), obj->dma + offset, length,
 					   DMA_BIDIRECTIONAL);
 	return 0;
 }

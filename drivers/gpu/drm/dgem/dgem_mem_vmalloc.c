@@ -14,6 +14,7 @@
 #include <drm/drm_device.h>
 
 #include "compat/dgem_compat.h"
+#include "dgem_device.h"
 #include "dgem_gem.h"
 #include "dgem_mem.h"
 
@@ -84,7 +85,7 @@ err_free:
 
 static int dgem_vmalloc_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
-	struct device *dev = obj->base.dev->dev;
+	struct device *dev = dgem_dma_dev(obj->base.dev);
 
 	/* don't take all memory just to find that it isn't enough */
 	if (obj->base.size >> PAGE_SHIFT >= totalram_pages())

@@ -3,10 +3,8 @@
  * Copyright (C) 2026 The dgem authors
  */
 
-#include <linux/dma-mapping.h>
 #include <linux/mod_devicetable.h>
 #include <linux/moduleparam.h>
-#include <linux/of_reserved_mem.h>
 #include <linux/platform_device.h>
 #include <linux/pm.h>
 #include <linux/property.h>
@@ -14,15 +12,14 @@
 #include "compat/dgem_compat.h"
 #include "dgem_config.h"
 #include "dgem_device.h"
-#include "dgem_mem_reserved.h"
 #include "dgem_platform.h"
 
 /**
  * DOC: devices of instances
  *
- * An instance stands on a platform device: such a device has a DMA mask and DMA parameters, a
- * driver to bind and unbind (which takes the instance away and back, as hot-unplug would), and
- * exists on every kernel. Its configuration comes with the device:
+ * An instance stands on a platform device: such a device has a driver to bind and unbind (which
+ * takes the instance away and back, as hot-unplug would), and exists on every kernel. Its
+ * configuration comes with the device:
  *
  * - the default instance, which loading the module brings up, is what the module's parameters say.
  *   It takes any channel that can copy memory, or does without one; the parameter "engine" decides
@@ -125,25 +122,6 @@ static int dgem_platform_from_node(struct device *dev, struct dgem_config *confi
 	return ret;
 }
 
-static void dgem_platform_release_memory(void *dev)
-{
-	of_reserved_mem_device_release(dev);
-}
-
-/* from now on the device's contiguous and coherent memory is of its node's memory-region */
-static int dgem_platform_take_memory(struct device *dev)
-{
-	int ret;
-
-	/* memory that the DMA API doesn't serve is a pool of reserved memory */
-	if (!device_property_present(dev, "memory-region") || dgem_reserved_in_node(dev))
-		return 0;
-	ret = of_reserved_mem_device_init(dev);
-	if (ret)
-		return dev_err_probe(dev, ret, "memory-region can't be used\n");
-	return devm_add_action_or_reset(dev, dgem_platform_release_memory, dev);
-}
-
 static int dgem_platform_create(struct platform_device *pdev)
 {
 	struct dgem_platform_data *data = dev_get_platdata(&pdev->dev);
@@ -160,14 +138,10 @@ static int dgem_platform_create(struct platform_device *pdev)
 		config = data->config;
 	} else {
 		ret = dgem_platform_from_node(dev, &config);
-		if (!ret)
-			ret = dgem_platform_take_memory(dev);
 		if (ret)
 			return ret;
 	}
 
-	/* objects of any size are one segment for the instance's own device */
-	dma_set_max_seg_size(dev, UINT_MAX);
 	ddev = dgem_device_create(dev, dgem_platform_drm_driver, dgem_platform_gem_funcs, &config);
 	if (IS_ERR(ddev)) {
 		/* no more than a notice: an engine that isn't there may be the user's mistake */
