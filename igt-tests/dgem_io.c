@@ -36,7 +36,7 @@
  * Description: The engine copies from registers that it reaches, and refuses others.
  *
  * SUBTEST: peek
- * Description: A debugger reads registers through the mapping.
+ * Description: A debugger reads and writes registers through the mapping, by words.
  *
  * SUBTEST: mapping-parts
  * Description: What is left of a mapping shows what it did; a larger or private one is refused.
@@ -240,13 +240,32 @@ static void test_copy(int fd)
 
 static void test_peek(int fd)
 {
-	uint32_t handle = create_io(fd, DGEM_PAGE), id = 0;
+	uint32_t handle = create_io(fd, DGEM_PAGE);
 	uint32_t *regs = dgem_mmap(fd, handle, DGEM_PAGE);
-	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	const uintptr_t live = (uintptr_t)&regs[EDU_LIVENESS];
+	uint32_t words[2] = { EDU_ID, 0x12345678 }, seen[2] = { 0 }, id = EDU_ID;
+	uint8_t bytes[3] = { 0 };
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 
 	igt_assert_fd(mem);
-	igt_assert_eq(pread(mem, &id, sizeof(id), (uintptr_t)regs), sizeof(id));
-	igt_assert_eq_u32(id, EDU_ID);
+	igt_assert_eq(pwrite(mem, &words[1], sizeof(words[1]), live), sizeof(words[1]));
+	words[1] = ~words[1];
+	igt_assert_eq_u32(regs[EDU_LIVENESS], words[1]);
+	igt_assert_eq(pread(mem, seen, sizeof(seen), (uintptr_t)regs), sizeof(seen));
+	igt_assert(!memcmp(seen, words, sizeof(seen)));
+
+	/* The device takes nothing but words: a part of one can be seen, but not written. */
+	igt_assert_eq(pread(mem, bytes, sizeof(bytes), (uintptr_t)regs + 1), sizeof(bytes));
+	igt_assert(!memcmp(bytes, (uint8_t *)&id + 1, sizeof(bytes)));
+	igt_assert_eq(pread(mem, bytes, 2, live - 1), 2);
+	igt_assert(!memcmp(bytes, (uint8_t *)words + 3, 2));
+	errno = 0;
+	igt_assert_eq(pwrite(mem, bytes, sizeof(bytes), live), -1);
+	igt_assert_eq(errno, EIO);
+	errno = 0;
+	igt_assert_eq(pwrite(mem, bytes, 1, live + 1), -1);
+	igt_assert_eq(errno, EIO);
+	igt_assert_eq_u32(regs[EDU_LIVENESS], words[1]);
 	close(mem);
 	munmap(regs, DGEM_PAGE);
 	gem_close(fd, handle);
@@ -447,7 +466,7 @@ static const struct dgem_test tests[] = {
 	{ "cache-modes", "A window is uncached, and INFO tells.", test_cache_modes },
 	{ "one-at-a-time", "A BAR is in one object at a time.", test_one_at_a_time },
 	{ "copy", "The engine copies from registers that it reaches.", test_copy },
-	{ "peek", "A debugger reads registers through the mapping.", test_peek },
+	{ "peek", "A debugger uses registers by words.", test_peek },
 	{ "mapping-parts", "What is left of a mapping shows what it did.", test_mapping_parts },
 	{ "bad-windows", "BARs without memory are refused.", test_bad_windows },
 	{ "bad-ranges", "A window that is not within its BAR is refused.", test_bad_ranges },

@@ -4,12 +4,14 @@
  */
 
 #include <linux/align.h>
+#include <linux/io.h>
 #include <linux/iosys-map.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
+#include <linux/string.h>
 
 #include <drm/dgem_drm.h>
 #include <drm/drm_drv.h>
@@ -280,6 +282,31 @@ static void dgem_vm_close(struct vm_area_struct *vma)
 }
 
 /*
+ * Registers by the word, whatever is asked for: a device may take nothing less, and the kernel does
+ * not survive that on every machine. A part of a word is read, but not written.
+ */
+static int dgem_access_io(void __iomem *regs, void *buf, int len, int write)
+{
+	u32 word, skip, n;
+	int done;
+
+	for (done = 0; done < len; done += n) {
+		skip = ((uintptr_t)regs + done) % sizeof(word);
+		n = min_t(u32, sizeof(word) - skip, len - done);
+		if (!write) {
+			word = __raw_readl(regs + done - skip);
+			memcpy(buf + done, (void *)&word + skip, n);
+		} else if (n == sizeof(word)) {
+			memcpy(&word, buf + done, n);
+			__raw_writel(word, regs + done);
+		} else {
+			break;
+		}
+	}
+	return done ?: -EINVAL;
+}
+
+/*
  * A debugger's view of the mapping: there are no pages to get, so copy by the kernel mapping. A
  * kernel without CONFIG_HAVE_IOREMAP_PROT doesn't ask for it: it tells the debugger EIO.
  */
@@ -304,12 +331,14 @@ static int dgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void *
 	}
 	ret = dgem_gem_vmap(gem, &map);
 	if (!ret) {
-		if (write)
+		ret = len;
+		if (map.is_iomem)
+			ret = dgem_access_io(map.vaddr_iomem + offset, buf, len, write);
+		else if (write)
 			iosys_map_memcpy_to(&map, offset, buf, len);
 		else
 			iosys_map_memcpy_from(buf, &map, offset, len);
 		dgem_gem_vunmap(gem, &map);
-		ret = len;
 	}
 out_unlock:
 	dma_resv_unlock(gem->resv);
