@@ -64,6 +64,12 @@ static bool is_native(const char *name)
 	return !strcmp(alias, "platform:" NAME "\n") || strstr(alias, "Cdma-gem");
 }
 
+/* Engines that a device tree names are to be had before the default instance takes any. */
+static bool in_device_tree(const char *name)
+{
+	return strcmp(name, NAME);
+}
+
 static bool is_bound(const char *name)
 {
 	char path[PATH_MAX];
@@ -72,14 +78,15 @@ static bool is_bound(const char *name)
 	return !access(path, F_OK);
 }
 
-static void set_bound(bool bound)
+static void set_bound(bool bound, bool device_tree)
 {
 	DIR *dir = opendir(DEVICES);
 	struct dirent *entry;
 
 	igt_assert(dir);
 	while ((entry = readdir(dir))) {
-		if (!is_native(entry->d_name) || is_bound(entry->d_name) == bound)
+		if (!is_native(entry->d_name) || is_bound(entry->d_name) == bound ||
+		    in_device_tree(entry->d_name) != device_tree)
 			continue;
 		/* where an engine has come back, the kernel may be the first */
 		igt_assert(!__dgem_sysfs_write(DRIVER, bound ? "bind" : "unbind", entry->d_name) ||
@@ -92,13 +99,15 @@ static void set_bound(bool bound)
 /* Bring back the instances that a machine has by itself, as far as they are gone. */
 void dgem_bind(void)
 {
-	set_bound(true);
+	set_bound(true, true);
+	set_bound(true, false);
 }
 
 /* Take them away: there is no node left, unless a test has made more instances. */
 void dgem_unbind(void)
 {
-	set_bound(false);
+	set_bound(false, true);
+	set_bound(false, false);
 	igt_assert_eq(__dgem_open_node("dgem", true), -ENODEV);
 	igt_assert_eq(__dgem_open_node("dgem", false), -ENODEV);
 }

@@ -203,11 +203,14 @@ static void test_stray(int fd)
 	igt_assert_lte(0, lseek(log, 0, SEEK_END));
 	igt_emit_ignore_dmesg_regex("DMAR|arm-smmu");
 
-	/* the CPU's page tables tell the addresses of pages that could be lent to somebody */
+	/*
+	 * The CPU's page tables tell the addresses of pages that could be lent to somebody. A word
+	 * each: edu moves no more at a time, and the kernel reports no more than ten in 5 seconds.
+	 */
 	dgem_check(ptr, 0, size, 1);
 	for (int i = 0; i < 2; i++) {
 		address = physical(ptr + i * DGEM_PAGE) & engine.dma_mask;
-		edu_move(regs, address, 64, i);
+		edu_move(regs, address, sizeof(uint32_t), i);
 		expect_report(log, address);
 		dgem_check(ptr, 0, size, 1);
 	}
