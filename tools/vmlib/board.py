@@ -70,6 +70,19 @@ def build_tests(tree, arch):
     return out
 
 
+def build_bench(tree, arch):
+    """What measures jobs, by itself; the directory it is in."""
+    processor = PROCESSORS[arch]
+    host.require(*([processor.make] if processor.cross else []), "user")
+    out, source = f"{tree}/out/bench-{processor.make}", f"{tree}/userspace/bench"
+    drm = run(["pkg-config", "--cflags", "libdrm"]).split()
+    os.makedirs(out, exist_ok=True)
+    run([f"{processor.cross}gcc", "-std=gnu11", "-O2", "-static", "-D_GNU_SOURCE", *drm,
+         f"-I{tree}/uapi/drm", f"{source}/jobs.c", f"{source}/meter.c",
+         "-o", f"{out}/dgem_bench_jobs"])
+    return out
+
+
 class Board:
     """A machine about to be started; steps are those of guest/board."""
 
@@ -86,7 +99,7 @@ class Board:
             archive = Archive(file)
             archive.copy("init", f"{TOOLS}/guest/board")
             archive.copy("bin/busybox", busybox(self.kernel.arch))
-            for each in sorted(glob.glob(f"{tests}/dgem_*")) + [f"{tests}/test-list.txt"]:
+            for each in sorted(glob.glob(f"{tests}/dgem_*") + glob.glob(f"{tests}/*.txt")):
                 if not each.endswith(".o"):
                     archive.copy(f"tests/{os.path.basename(each)}", each)
             with modules.locked():
