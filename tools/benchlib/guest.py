@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from vmlib import host
 from vmlib.base import TOOLS, VmError, run, say
+from vmlib.kernel import Kernel
 
 from . import figures
 
@@ -43,7 +44,8 @@ RATES = ["--smp", "2", "--timeout", "1800", "--load", "dgem"]
 
 
 def build(tree):
-    """The program to run in the guest."""
+    """The kernel, here where its progress is shown, and the program to run in the guest."""
+    Kernel("newest", "plain").ensure()
     say("user space")
     host.require("user")
     build = f"{tree}/out/build/userspace"
