@@ -112,8 +112,9 @@ struct dgem_engine_ops {
 	 */
 	bool (*unprepare_locks)(const struct dgem_engine_job *job);
 	/**
-	 * @run: start a job; none other is running. Allocates nothing that could wait for memory.
-	 * An engine that was shut down completes the job with -ENODEV.
+	 * @run: start a job; none other is running. Called within the annotation that its fence
+	 * depends on it (dma_fence_begin_signalling()): allocates nothing that could wait for
+	 * memory. An engine that was shut down completes the job with -ENODEV.
 	 */
 	void (*run)(struct dgem_engine *engine, struct dgem_engine_job *job);
 	/** @progress: bytes written so far of the job that is running; never goes back */

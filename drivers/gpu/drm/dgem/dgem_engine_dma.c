@@ -102,7 +102,6 @@ static void dgem_dma_unprepare(struct dgem_engine *engine, struct dgem_engine_jo
 static void dgem_dma_run(struct dgem_engine *engine, struct dgem_engine_job *job)
 {
 	struct dgem_engine_dma *dma = to_dgem_engine_dma(engine);
-	bool cookie = dma_fence_begin_signalling();
 
 	mutex_lock(&dma->feed_lock);
 	if (dma->chan)
@@ -110,7 +109,6 @@ static void dgem_dma_run(struct dgem_engine *engine, struct dgem_engine_job *job
 	else
 		job->complete(job, -ENODEV);
 	mutex_unlock(&dma->feed_lock);
-	dma_fence_end_signalling(cookie);
 }
 
 static u64 dgem_dma_progress(struct dgem_engine *engine, struct dgem_engine_job *job)

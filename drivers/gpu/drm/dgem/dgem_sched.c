@@ -213,12 +213,14 @@ static struct dma_fence *dgem_sched_run(struct drm_sched_job *sched_job)
 	struct dgem_engine *engine = job->ddev->engine;
 	struct dma_fence *fence = &job->fence->base;
 	int error = sched_job->s_fence->finished.error;
+	bool cookie;
 
 	if (error) {
 		dgem_log_end(job->log, job->number, error);
 		return NULL;
 	}
 
+	cookie = dma_fence_begin_signalling();
 	/* a context of its own: the engine's order is the scheduler's business */
 	dma_fence_init(fence, &dgem_fence_ops, &job->fence->lock, dma_fence_context_alloc(1), 1);
 	job->running = true;
@@ -226,6 +228,7 @@ static struct dma_fence *dgem_sched_run(struct drm_sched_job *sched_job)
 	dgem_log_run(job->log, job->number, &job->work.done);
 	trace_dgem_job_run(job);
 	engine->ops->run(engine, &job->work);
+	dma_fence_end_signalling(cookie);
 	return fence;
 }
 
