@@ -42,8 +42,9 @@
  * SUBTEST: dmabuf-%s
  * Description: Windows of the dma-buf are windows over the whole object.
  *
- * SUBTEST: attach-%s
- * Description: No other device gets the memory, and the log tells why; the CPU does.
+ * SUBTEST: importer-%s
+ * Description: No other device gets the memory when it maps it, though it may have the dma-buf; the
+ *		CPU gets it, by a kernel mapping.
  *
  * arg[1]:
  *
@@ -51,13 +52,13 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
- * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: coherent
  * Description: Memory that needs no windows is not to be had.
  *
  * SUBTEST: import
- * Description: The engine imports nothing of other drivers.
+ * Description: The engine gets no job with memory of other drivers, which can be imported, mapped
+ *		and synced.
  */
 
 IGT_TEST_DESCRIPTION("An engine that works on a copy of the memory.");
@@ -68,7 +69,8 @@ IGT_TEST_DESCRIPTION("An engine that works on a copy of the memory.");
 #define READER	"igt-reader"
 #define SWIOTLB	"/sys/kernel/debug/swiotlb/io_tlb_used"
 #define DEBUG	"/sys/module/drm/parameters/debug"
-#define PRIME	"8"
+/* of drivers and PRIME */
+#define CATEGORIES	"10"
 
 #define RANGES	7
 
@@ -251,9 +253,9 @@ static bool log_tells(int log, const char *words)
 }
 
 /* The default instance has another engine; a third one has none. */
-static void test_attach(int fd, const struct dgem_kind *kind)
+static void test_importer(int fd, const struct dgem_kind *kind)
 {
-	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), dmabuf;
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), dmabuf, err;
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1), theirs, own;
 	struct drm_dgem_query_engine engine;
 	const struct range all = whole();
@@ -264,12 +266,24 @@ static void test_attach(int fd, const struct dgem_kind *kind)
 	dmabuf = dgem_export(fd, handle);
 	device_writes(fd, handle, 2);
 	igt_assert_fd(log);
+	igt_assert_eq(__dgem_import(other, dmabuf, &theirs), 0);
+	own = dgem_create_filled(other, &dgem_kinds[0], SIZE, 7);
 	igt_assert(lseek(log, 0, SEEK_END) >= 0);
-	set_debug(PRIME);
-	igt_assert_eq(__dgem_import(other, dmabuf, &theirs), -EBUSY);
+	set_debug(CATEGORIES);
+	err = __dgem_copy(other, theirs, 0, own, 0, SIZE);
 	set_debug("0");
-	igt_assert(log_tells(log, "bounced copy"));
+	/* the importer knows that its engine gets a copy, or the exporter tells it */
+	igt_assert(err == -EOPNOTSUPP || err == -EBUSY);
+	igt_assert(log_tells(log, "bounced"));
+	igt_assert_eq(__dgem_copy(other, own, 0, theirs, 0, SIZE), err);
 	close(log);
+	dgem_check_object(other, own, SIZE, 7);
+	gem_close(other, own);
+	/* what the CPU does with it goes by the exporter, who has windows */
+	dgem_check_object(other, theirs, SIZE, 2);
+	dgem_fill_object(other, theirs, SIZE, 4);
+	device_sees(fd, handle, &all, 4, 0);
+	device_writes(fd, handle, 2);
 	close(other);
 
 	dgem_instance_make(READER);
@@ -324,19 +338,27 @@ static void test_import(int fd)
 {
 	struct drm_mode_create_dumb dumb = { .width = DGEM_PAGE / 4, .height = 1, .bpp = 32 };
 	int vgem = dgem_open_other("vgem"), dmabuf;
-	uint32_t handle;
+	uint32_t handle, own;
 
 	do_ioctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
 	dmabuf = dgem_export(vgem, dumb.handle);
-	igt_assert_eq(__dgem_import(fd, dmabuf, &handle), -EOPNOTSUPP);
-	close(dmabuf);
+	igt_assert_eq(__dgem_import(fd, dmabuf, &handle), 0);
 	close(vgem);
+	own = dgem_create_filled(fd, &dgem_kinds[0], DGEM_PAGE, 2);
+	dgem_fill_object(fd, handle, DGEM_PAGE, 1);
+	igt_assert_eq(__dgem_copy(fd, handle, 0, own, 0, DGEM_PAGE), -EOPNOTSUPP);
+	igt_assert_eq(__dgem_copy(fd, own, 0, handle, 0, DGEM_PAGE), -EOPNOTSUPP);
+	dgem_check_object(fd, own, DGEM_PAGE, 2);
+	dgem_check_object(fd, handle, DGEM_PAGE, 1);
+	gem_close(fd, own);
+	gem_close(fd, handle);
+	close(dmabuf);
 }
 
 static const struct dgem_test tests[] = {
 	{ "bounced", "The engine's mappings take bounce buffers.", test_bounced },
 	{ "coherent", "Memory without windows is not to be had.", test_coherent },
-	{ "import", "Nothing of other drivers is imported.", test_import },
+	{ "import", "The engine gets no job with memory of other drivers.", test_import },
 };
 
 static const struct dgem_kind_test kind_tests[] = {
@@ -346,7 +368,7 @@ static const struct dgem_kind_test kind_tests[] = {
 	  DGEM_KIND_WINDOWS },
 	{ "reading", "A window for reading hands over nothing.", test_reading, DGEM_KIND_WINDOWS },
 	{ "dmabuf", "Windows of the dma-buf cover it all.", test_dmabuf, DGEM_KIND_WINDOWS },
-	{ "attach", "No other device gets the memory.", test_attach, DGEM_KIND_WINDOWS },
+	{ "importer", "No other device gets the memory.", test_importer, DGEM_KIND_WINDOWS },
 };
 
 /* An instance of any memory, whose engine is one of those that are left. */

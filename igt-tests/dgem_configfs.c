@@ -54,7 +54,7 @@
  * Description: An instance with the cpu engine copies out of and into what the default one exports:
  *		by the exporter's kernel mapping.
  *
- * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved
  *
  * SUBTEST: mask-%s
  * Description: An instance tells such a DMA mask, and has memory within it that can be copied.

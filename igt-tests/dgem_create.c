@@ -4,6 +4,8 @@
  */
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 
 #include "igt.h"
@@ -37,8 +39,14 @@
  * @direct-pages: memory in pages, made for direct I/O
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
- * @noncontiguous: one segment behind an IOMMU
  * @import: memory of the system heap
+ *
+ * SUBTEST: recycled-%s
+ * Description: Objects of several huge pages and a bit are zero, again after others were filled and
+ *		freed.
+ *
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
+ *		   reserved
  *
  * SUBTEST: exhaust-%s
  * Description: When memory runs out the call says ENOMEM, and all of it comes back.
@@ -49,12 +57,22 @@
  * @coherent: coherent memory
  * @wc: write-combined memory
  * @reserved: memory out of the instance's pool
- * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: cleaned-%s
  * Description: New memory is written back from the CPU's caches before anybody has it.
  *
- * arg[1].values: contiguous, pages, lazy, vmalloc, direct-pages, direct-vmalloc, noncontiguous
+ * arg[1].values: contiguous, pages, lazy, vmalloc, direct-pages, direct-vmalloc
+ *
+ * SUBTEST: zeroed-threads
+ * Description: Objects that threads make, fill and free at the same time are zero, each time.
+ *
+ * SUBTEST: answer-%s
+ * Description: An object whose handle cannot be told stays, for the file to close.
+ *
+ * arg[1]:
+ *
+ * @close: the client guesses the handle and closes it
+ * @file: the client closes the file
  *
  * SUBTEST: cache-modes
  * Description: A cache mode that a kind can have is granted and told.
@@ -64,12 +82,12 @@
  *
  * arg[1]:
  *
- * @kind: an unknown kind of memory
+ * @kind: an unknown kind of memory, or one that there was once
  * @cache: an unknown cache mode, or one that the kind cannot have
- * @flags: a flag that does not exist
+ * @flags: a flag that does not exist, or that there was once
  * @size: sizes of zero, above the limit, or that overflow when rounded up
  * @unsatisfiable: more memory than the machine has
- * @argument: the argument can be read, not written
+ * @argument: the argument cannot be read
  * @info: INFO of a handle that does not exist, or with flags
  *
  * SUBTEST: handles
@@ -139,11 +157,16 @@ static int hoard(int fd, const struct dgem_kind *kind, uint64_t size, uint64_t s
 		 uint32_t *handles)
 {
 	int most = kind->traits & DGEM_KIND_POOL ? MAX_OBJECTS : ENOUGH_OBJECTS;
+	struct drm_dgem_query_device device;
 	int count;
 
 	/* Nobody says how much memory there will be: where the engine's mask is small, little. */
 	if (kind->flags & DRM_DGEM_CREATE_LAZY)
 		most = 1;
+	/* nor are there mmap offsets for more, with 32 bits */
+	dgem_query_device(fd, &device);
+	if (most > device.max_size / round_up_to_page(size))
+		most = device.max_size / round_up_to_page(size);
 
 	for (count = 0; count < most; count++) {
 		uint64_t given = size;
@@ -203,6 +226,85 @@ static void test_zeroed(int fd, const struct dgem_kind *kind)
 	release(fd, handles, again);
 }
 
+#define RECYCLED	3
+
+/* Blocks of all sizes, which go from one object to the next as they are: zeroed in between. */
+static void test_recycled(int fd, const struct dgem_kind *kind)
+{
+	const uint64_t size = 4 * DGEM_MIB + 5 * DGEM_PAGE;
+
+	for (uint32_t round = 0; round < RECYCLED; round++) {
+		uint32_t handle = dgem_create(fd, kind, size - 100);
+		uint8_t *ptr = dgem_mmap(fd, handle, size);
+
+		igt_assert(dgem_is_zero(ptr, size));
+		dgem_fill(ptr, 0, size, round);
+		dgem_check(ptr, 0, size, round);
+		munmap(ptr, size);
+		gem_close(fd, handle);
+	}
+}
+
+/* Threads do not assert: they count what must not happen. */
+struct crowd {
+	int fd;
+	const struct dgem_kind *kind;
+	atomic_int stop, wrong, made;
+};
+
+#define CROWD_SIZE	(2 * DGEM_MIB + DGEM_PAGE)
+
+static void *create_thread(void *data)
+{
+	struct crowd *crowd = data;
+
+	while (!crowd->stop) {
+		uint64_t size = CROWD_SIZE;
+		uint32_t handle;
+		uint8_t *ptr;
+
+		if (__dgem_create_kind(crowd->fd, crowd->kind, &size, &handle)) {
+			crowd->wrong++;
+			continue;
+		}
+		ptr = __dgem_mmap(crowd->fd, handle, size, PROT_READ | PROT_WRITE, MAP_SHARED);
+		crowd->wrong += ptr == MAP_FAILED || !dgem_is_zero(ptr, size);
+		if (ptr != MAP_FAILED) {
+			memset(ptr, 0xa5, size);
+			munmap(ptr, size);
+		}
+		gem_close(crowd->fd, handle);
+		crowd->made++;
+	}
+	return NULL;
+}
+
+static void test_zeroed_threads(int fd)
+{
+	static const struct dgem_kind pages = { .kind = DRM_DGEM_KIND_PAGES, .name = "pages" };
+	static const struct dgem_kind lazy = {
+		.kind = DRM_DGEM_KIND_PAGES,
+		.flags = DRM_DGEM_CREATE_LAZY,
+		.name = "lazy",
+	};
+	struct crowd crowds[] = {
+		{ .fd = fd, .kind = &pages }, { .fd = fd, .kind = &lazy },
+	};
+	pthread_t threads[ARRAY_SIZE(crowds)];
+
+	for (int i = 0; i < ARRAY_SIZE(threads); i++)
+		igt_assert_eq(pthread_create(&threads[i], NULL, create_thread, &crowds[i]), 0);
+	dgem_sleep_ms(1000);
+	for (int i = 0; i < ARRAY_SIZE(threads); i++)
+		crowds[i].stop = 1;
+	for (int i = 0; i < ARRAY_SIZE(threads); i++)
+		igt_assert_eq(pthread_join(threads[i], NULL), 0);
+	for (int i = 0; i < ARRAY_SIZE(threads); i++) {
+		igt_assert_eq(crowds[i].wrong, 0);
+		igt_assert_lte(2, crowds[i].made);
+	}
+}
+
 static int try_create(int fd, const struct dgem_kind *kind, uint64_t *size, uint32_t *handle)
 {
 	int err = -ENOMEM;
@@ -219,11 +321,14 @@ static void test_exhaust(int fd, const struct dgem_kind *kind)
 {
 	uint32_t handles[MAX_OBJECTS];
 	uint64_t size = 5 * DGEM_MIB;
+	struct drm_dgem_query_device device;
 	int count, err = -ENOMEM;
 
+	dgem_query_device(fd, &device);
 	count = hoard(fd, kind, size, 0, handles);
 	igt_assert_lte(2, count);
-	igt_require_f(count < MAX_OBJECTS, "this machine has too much memory to run out of it\n");
+	igt_require_f(count < MAX_OBJECTS && count < device.max_size / size,
+		      "this machine has too much memory to run out of it\n");
 
 	/*
 	 * The failure took nothing away: one back, one more can be had. Not at once perhaps: what
@@ -245,7 +350,7 @@ static uint64_t line_cleans(const char *line, const char *device)
 {
 	static const char * const events[] = {
 		" dma_map_page: ", " dma_map_phys: ", " dma_sync_single_for_device: ",
-		" dma_sync_sg_for_device: ",
+		" dma_sync_sg_for_device: ", " dma_map_sg: ",
 	};
 	uint64_t bytes = 0;
 
@@ -353,7 +458,7 @@ static void create_err(int fd, uint64_t size, uint32_t kind, uint32_t cache, uin
 
 static void test_bad_kind(int fd)
 {
-	static const uint32_t bad[] = { 9, 31, 32, 64, 0x10000, 0x80000000, UINT32_MAX };
+	static const uint32_t bad[] = { 3, 9, 31, 32, 64, 0x10000, 0x80000000, UINT32_MAX };
 
 	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_IMPORT, 0, 0, -EINVAL);
 	for (int i = 0; i < ARRAY_SIZE(bad); i++)
@@ -377,12 +482,13 @@ static void test_bad_flags(int fd)
 	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_PAGES, 0,
 		   DRM_DGEM_CREATE_DIRECT_IO | DRM_DGEM_CREATE_LAZY, -EINVAL);
 	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_VMALLOC, 0,
-		   DRM_DGEM_CREATE_DIRECT_IO | DRM_DGEM_CREATE_PREFAULT, -EINVAL);
-	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_NONCONTIGUOUS, 0, DRM_DGEM_CREATE_DIRECT_IO,
-		   -EINVAL);
+		   DRM_DGEM_CREATE_DIRECT_IO | DRM_DGEM_CREATE_LAZY, -EINVAL);
+	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_VMALLOC, 0, DRM_DGEM_CREATE_LAZY, -EINVAL);
+	/* there was a flag of that value, for any kind */
+	for (uint32_t kind = 0; kind <= DRM_DGEM_KIND_USER; kind++)
+		create_err(fd, DGEM_PAGE, kind, 0, 0x1, -EINVAL);
+	create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_PAGES, 0, 0x1 | DRM_DGEM_CREATE_LAZY, -EINVAL);
 	for (int bit = 0; bit < 32; bit++) {
-		if (1u << bit == DRM_DGEM_CREATE_PREFAULT)
-			continue;
 		create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_CONTIGUOUS, 0, 1u << bit, -EINVAL);
 		create_err(fd, DGEM_PAGE, DRM_DGEM_KIND_COHERENT, 0, 1u << bit, -EINVAL);
 	}
@@ -416,7 +522,7 @@ static void test_bad_unsatisfiable(int fd)
 
 	dgem_query_device(fd, &device);
 	for_each_dgem_kind_here(fd, kind, 0) {
-		const uint64_t limit = kind->limit ?: device.max_size + 1;
+		const uint64_t limit = device.max_size + 1;
 		const uint64_t sizes[] = {
 			total, 1ull << 31, (1ull << 31) - 1, (1ull << 31) + 1, 1ull << 32,
 			(1ull << 32) - 1, (1ull << 32) + 1, (1ull << 33) + DGEM_PAGE, 1ull << 40,
@@ -440,25 +546,97 @@ static void test_bad_argument(int fd)
 {
 	struct drm_dgem_create *create = mmap(NULL, DGEM_PAGE, PROT_READ | PROT_WRITE,
 					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	const struct dgem_kind *kind;
 
 	igt_assert(create != MAP_FAILED);
-	for_each_dgem_kind_here(fd, kind, 0) {
-		if (kind->borrow)
-			continue;
-		igt_assert_eq(mprotect(create, DGEM_PAGE, PROT_READ | PROT_WRITE), 0);
-		*create = (struct drm_dgem_create) {
-			.size = 4 * DGEM_PAGE,
-			.kind = kind->kind,
-			.cache = kind->cache,
-			.flags = kind->flags,
-		};
-		igt_assert_eq(mprotect(create, DGEM_PAGE, PROT_READ), 0);
-		do_ioctl_err(fd, DRM_IOCTL_DGEM_CREATE, create, EFAULT);
-		igt_assert_eq(create->handle, 0);
-	}
+	igt_assert_eq(mprotect(create, DGEM_PAGE, PROT_NONE), 0);
+	do_ioctl_err(fd, DRM_IOCTL_DGEM_CREATE, create, EFAULT);
 	munmap(create, DGEM_PAGE);
 	do_ioctl_err(fd, DRM_IOCTL_DGEM_CREATE, create, EFAULT);
+	do_ioctl_err(fd, DRM_IOCTL_DGEM_CREATE, NULL, EFAULT);
+}
+
+static uint64_t count_objects(int fd)
+{
+	struct drm_dgem_query_stats stats;
+
+	dgem_query_stats(fd, &stats);
+	return stats.objects;
+}
+
+/* What goes with a file may take a moment. */
+static void assert_objects(int fd, uint64_t count)
+{
+	int64_t end = dgem_now() + 5 * NSEC_PER_SEC;
+
+	while (count_objects(fd) != count && dgem_now() < end)
+		dgem_sleep_ms(10);
+	igt_assert_eq_u64(count_objects(fd), count);
+}
+
+/* An object of an argument that can be read, not written */
+static void create_untold(int fd, const struct dgem_kind *kind)
+{
+	struct drm_dgem_create *create = mmap(NULL, DGEM_PAGE, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	igt_assert(create != MAP_FAILED);
+	*create = (struct drm_dgem_create) {
+		.size = 4 * DGEM_PAGE,
+		.kind = kind->kind,
+		.cache = kind->cache,
+		.flags = kind->flags,
+	};
+	igt_assert_eq(mprotect(create, DGEM_PAGE, PROT_READ), 0);
+	do_ioctl_err(fd, DRM_IOCTL_DGEM_CREATE, create, EFAULT);
+	igt_assert_eq(create->handle, 0);
+	munmap(create, DGEM_PAGE);
+}
+
+/* A file's handles are the lowest numbers that are free. */
+static void test_answer(int unused, bool close_handle)
+{
+	const struct dgem_kind *kind;
+	int look = dgem_open();
+
+	for_each_dgem_kind_here(look, kind, DRM_DGEM_CAP_MMAP) {
+		uint64_t before = count_objects(look);
+		uint32_t handle, next;
+		int fd = dgem_open();
+
+		handle = dgem_create_contiguous(fd, DGEM_PAGE);
+		gem_close(fd, handle);
+		create_untold(fd, kind);
+		igt_assert_eq_u64(count_objects(look), before + 1);
+		next = dgem_create_contiguous(fd, DGEM_PAGE);
+		igt_assert_eq_u32(next, handle + 1);
+		gem_close(fd, next);
+		if (close_handle) {
+			struct drm_dgem_info info;
+
+			/* it is as good as any */
+			dgem_info(fd, handle, &info);
+			igt_assert_eq_u32(info.kind, kind->kind);
+			igt_assert_eq_u64(info.size, 4 * DGEM_PAGE);
+			dgem_fill_object(fd, handle, info.size, 1);
+			dgem_check_object(fd, handle, info.size, 1);
+			gem_close(fd, handle);
+			assert_objects(look, before);
+			igt_assert_eq_u32(dgem_create_contiguous(fd, DGEM_PAGE), handle);
+		}
+		close(fd);
+		assert_objects(look, before);
+	}
+	close(look);
+}
+
+static void test_answer_close(int fd)
+{
+	test_answer(fd, true);
+}
+
+static void test_answer_file(int fd)
+{
+	test_answer(fd, false);
 }
 
 static void test_bad_info(int fd)
@@ -509,10 +687,18 @@ static void test_handles(int fd)
 static const struct dgem_kind_test tests[] = {
 	{ "sizes", "An object is rounded up to pages and tells what it is.", test_sizes },
 	{ "zeroed", "New memory is zero, even if it held data a moment ago.", test_zeroed },
+	{ "recycled", "Objects of several huge pages are zero, again and again.", test_recycled, 0,
+	  DGEM_KIND_FOREIGN },
 	{ "exhaust", "When memory runs out the call says so, and all comes back.", test_exhaust,
 	  DGEM_KIND_POOL },
 	{ "cleaned", "New memory is written back before anybody has it.", test_cleaned,
 	  DGEM_KIND_CLEANED },
+};
+
+static const struct dgem_test plain_tests[] = {
+	{ "zeroed-threads", "Objects that threads make are zero.", test_zeroed_threads },
+	{ "answer-close", "A handle that was not told can be closed.", test_answer_close },
+	{ "answer-file", "A handle that was not told goes with the file.", test_answer_file },
 };
 
 static const struct {
@@ -536,6 +722,8 @@ int igt_main()
 		fd = dgem_open();
 
 	dgem_kind_subtests(fd, tests, ARRAY_SIZE(tests), DRM_DGEM_CAP_MMAP | DGEM_AND_FOREIGN);
+
+	dgem_subtests(fd, plain_tests, ARRAY_SIZE(plain_tests));
 
 	igt_describe("A cache mode that a kind can have is granted and told.");
 	igt_subtest("cache-modes")

@@ -36,7 +36,9 @@
  * @direct-pages: memory in pages, made for direct I/O
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
- * @noncontiguous: one segment behind an IOMMU
+ *
+ * SUBTEST: exports
+ * Description: The dma-bufs of an object that are alive are counted, with or without a handle.
  *
  * SUBTEST: unprivileged
  * Description: Nobody else reads addresses, even if debugfs is open to all.
@@ -52,6 +54,8 @@ struct listed {
 	char kind[32], cache[32];
 	uint64_t size, charged, covered, first;
 	int vmas, segments;
+	/* what needs all of the memory, and dma-bufs that are alive */
+	unsigned int pins, exports;
 };
 
 /* 1 if it is listed, 0 if not; -EBUSY if just its name is, since it is in use at that moment. */
@@ -72,12 +76,14 @@ static int __find_object(int fd, struct listed *listed)
 			if (found)
 				break;
 			members = sscanf(line, "%31s size=%" SCNu64 " charged=%" SCNu64
-					 " cache=%31s refs=%*u handles=%*u vmas=%d",
+					 " cache=%31s refs=%*u handles=%*u vmas=%d pins=%u"
+					 " exports=%u",
 					 listed->kind, &listed->size, &listed->charged,
-					 listed->cache, &listed->vmas);
-			igt_assert_f(members == 5 || strstr(line, " busy\n"), "\"%s\"\n", line);
+					 listed->cache, &listed->vmas, &listed->pins,
+					 &listed->exports);
+			igt_assert_f(members == 7 || strstr(line, " busy\n"), "\"%s\"\n", line);
 			if (listed->size == SIZE)
-				found = members == 5 ? 1 : -EBUSY;
+				found = members == 7 ? 1 : -EBUSY;
 		} else if (found > 0) {
 			igt_assert_eq(sscanf(line, " %" SCNx64 ": %" SCNx64 " + %" SCNx64, &at,
 					     &address, &length), 3);
@@ -138,6 +144,8 @@ static void test_objects(int fd, const struct dgem_kind *kind)
 	}
 	igt_assert_eq_u64(listed.charged, SIZE);
 	igt_assert_eq(listed.vmas, 0);
+	igt_assert_eq_u32(listed.pins, 0);
+	igt_assert_eq_u32(listed.exports, 0);
 	igt_assert_eq(listed.segments, 0);
 
 	ptr = dgem_mmap(fd, handle, SIZE);
@@ -163,6 +171,42 @@ static void test_objects(int fd, const struct dgem_kind *kind)
 	igt_assert(!find_object(fd, &listed));
 }
 
+/* One dma-buf, however often it is exported, until the last handle and descriptor are closed. */
+static void test_exports(int fd)
+{
+	const struct dgem_kind *kind;
+
+	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_EXPORT) {
+		uint32_t handle = dgem_create(fd, kind, SIZE);
+		int dmabuf = dgem_export(fd, handle), again = dgem_export(fd, handle);
+		struct listed listed;
+		uint8_t *ptr;
+
+		igt_assert(find_object(fd, &listed));
+		igt_assert_eq_u32(listed.exports, 1);
+		igt_assert_eq_u32(listed.pins, 0);
+		/* DRM keeps it as long as there is a handle */
+		close(again);
+		igt_assert(find_object(fd, &listed));
+		igt_assert_eq_u32(listed.exports, 1);
+		/* and knows nothing of it after that */
+		gem_close(fd, handle);
+		igt_assert(find_object(fd, &listed));
+		igt_assert_eq_u32(listed.exports, 1);
+
+		/* a mapping of the node keeps the object, not the dma-buf */
+		igt_assert_eq(__dgem_import(fd, dmabuf, &handle), 0);
+		ptr = dgem_mmap(fd, handle, SIZE);
+		gem_close(fd, handle);
+		close(dmabuf);
+		igt_assert(find_object(fd, &listed));
+		igt_assert_eq_u32(listed.exports, 0);
+		igt_assert_eq(listed.vmas, 1);
+		munmap(ptr, SIZE);
+		igt_assert(!find_object(fd, &listed));
+	}
+}
+
 static void test_unprivileged(int fd)
 {
 	char path[PATH_MAX], text[16];
@@ -186,6 +230,7 @@ static void test_unprivileged(int fd)
 }
 
 static const struct dgem_test tests[] = {
+	{ "exports", "Dma-bufs that are alive are counted.", test_exports },
 	{ "unprivileged", "Nobody but root reads addresses.", test_unprivileged },
 };
 

@@ -51,7 +51,8 @@
  * Description: Touching, dropping and reading pages at the same time shows each what belongs there.
  *
  * SUBTEST: pinned-%s
- * Description: Pages that I/O holds when their object goes are not handed out before it is over.
+ * Description: Pages that I/O holds when their object goes are not handed out before it is over,
+ *		and are charged to the file until then.
  *
  * SUBTEST: unplug-%s
  * Description: When the device goes, mappings are gone for I/O, too, and held pages are safe.
@@ -64,8 +65,7 @@
  * SUBTEST: refused-%s
  * Description: Mappings of objects that were not made for it are EFAULT, those of dma-bufs, too.
  *
- * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous,
- *		   import
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, import
  */
 
 IGT_TEST_DESCRIPTION("Disks and io_uring work on mappings that were made for it.");
@@ -438,6 +438,7 @@ static void test_pinned(int fd, const struct dgem_kind *kind)
 	uint8_t *ptr = dgem_mmap(fd, handle, SIZE);
 	struct dgem_disk disk;
 	struct dgem_ring ring;
+	int64_t end;
 	int count;
 
 	dgem_ring_open(&ring);
@@ -448,6 +449,13 @@ static void test_pinned(int fd, const struct dgem_kind *kind)
 	gem_close(fd, handle);
 	dgem_query_stats(fd, &now);
 	igt_assert_eq_u64(now.objects, before.objects - 1);
+	/* It is looked at several times a second whether they are back. */
+	for (int i = 0; i < 4; i++) {
+		igt_assert_eq_u64(now.bytes, before.bytes);
+		igt_assert_eq_u64(now.file_bytes, before.file_bytes);
+		dgem_sleep_ms(250);
+		dgem_query_stats(fd, &now);
+	}
 
 	/* The ring has the pages yet: what they hold is still theirs ... */
 	count = hoard(fd, kind, handles);
@@ -461,8 +469,18 @@ static void test_pinned(int fd, const struct dgem_kind *kind)
 		dgem_check_object(fd, handles[i], SIZE, 100 + i);
 		gem_close(fd, handles[i]);
 	}
+	dgem_query_stats(fd, &now);
+	igt_assert_lte_u64(before.file_bytes, now.file_bytes);
 
 	dgem_ring_unregister(&ring);
+	end = dgem_now() + 10 * NSEC_PER_SEC;
+	do {
+		dgem_sleep_ms(50);
+		dgem_query_stats(fd, &now);
+	} while ((now.bytes != before.bytes - SIZE || now.file_bytes != before.file_bytes - SIZE) &&
+		 dgem_now() < end);
+	igt_assert_eq_u64(now.bytes, before.bytes - SIZE);
+	igt_assert_eq_u64(now.file_bytes, before.file_bytes - SIZE);
 	dgem_disk_close(&disk);
 	dgem_ring_close(&ring);
 }
@@ -503,12 +521,9 @@ static void test_unplug(int fd, const struct dgem_kind *kind)
 static void test_purge(int fd, const struct dgem_kind *kind)
 {
 	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
-	struct drm_dgem_purge purge = { .handle = handle, .length = DGEM_PAGE };
 
-	do_ioctl_err(fd, DRM_IOCTL_DGEM_PURGE, &purge, EOPNOTSUPP);
-	purge.flags = DRM_DGEM_PURGE_FORCE;
-	purge.length = SIZE;
-	do_ioctl_err(fd, DRM_IOCTL_DGEM_PURGE, &purge, EOPNOTSUPP);
+	igt_assert_eq(__dgem_purge(fd, handle, 0, SIZE, 0), -EOPNOTSUPP);
+	igt_assert_eq(__dgem_purge(fd, handle, 0, SIZE, DRM_DGEM_PURGE_FORCE), -EOPNOTSUPP);
 	dgem_check_object(fd, handle, SIZE, 1);
 	gem_close(fd, handle);
 }

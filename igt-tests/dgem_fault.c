@@ -45,19 +45,14 @@
  * @direct-pages: memory in pages, made for direct I/O
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
- * @noncontiguous: one segment behind an IOMMU
  * @import: memory of the system heap
  *
- * SUBTEST: prefault-%s
- * Description: Of an object that is mapped when mmap() is called no page is faulted in; what is
- *		written to is marked as with any other.
+ * SUBTEST: lone
+ * Description: A page that is touched alone is mapped alone, where batches of pages grow (cached
+ *		memory on a PC); elsewhere its window comes with it, not more.
  *
- * arg[1]:
- *
- * @contiguous: contiguous cached memory
- * @coherent: coherent memory
- * @wc: write-combined memory
- * @vmalloc: single pages
+ * SUBTEST: sequence
+ * Description: Pages touched in sequence come in batches that double: 10 for a whole page table.
  *
  * SUBTEST: threads
  * Description: Threads that touch one mapping at a time all find the pages that belong there.
@@ -177,12 +172,10 @@ static void warm_up(void)
 static void test_count(int fd, const struct dgem_kind *kind)
 {
 	const uint64_t size = DGEM_MIB, pages = size / DGEM_PAGE;
-	/* one more where the window starts in the middle */
-	const long some = pages / dgem_fault_around(kind) + 1;
 	const long marks = pages * dgem_write_faults();
 	uint32_t handle = dgem_create(fd, kind, size);
 	uint8_t *ptr = dgem_mmap(fd, handle, size);
-	long faults;
+	long some = dgem_most_faults(fd, handle, ptr, pages), faults;
 
 	warm_up();
 	faults = write_stamps(ptr, pages);
@@ -193,6 +186,7 @@ static void test_count(int fd, const struct dgem_kind *kind)
 
 	/* A fault for reading brings what may be written, but for the mark. */
 	ptr = dgem_mmap(fd, handle, size);
+	some = dgem_most_faults(fd, handle, ptr, pages);
 	igt_assert_lte(read_stamps(ptr, pages), some);
 	igt_assert_lte(write_stamps(ptr, pages), marks);
 	igt_assert_eq(write_stamps(ptr, pages), 0);
@@ -200,49 +194,75 @@ static void test_count(int fd, const struct dgem_kind *kind)
 	gem_close(fd, handle);
 }
 
-/* No more than those that mark what is written to */
-static void assert_no_fault(uint8_t *ptr, uint64_t pages)
+/* Touching a page takes just one fault, whatever was touched before. */
+static void assert_one_fault(uint8_t *ptr, uint64_t page)
 {
-	const long marks = pages * dgem_write_faults();
+	long before = dgem_faults();
 
-	warm_up();
-	igt_assert_eq(read_stamps(ptr, pages), 0);
-	igt_assert_lte(write_stamps(ptr, pages), marks);
+	igt_assert_eq_u32(*page_at(ptr, page), stamp(page));
+	igt_assert_eq(dgem_faults() - before, 1);
 }
 
-static void test_prefault(int fd, const struct dgem_kind *kind)
+/*
+ * No object is large enough for a huge page. Where batches do not grow, the neighbours of a page
+ * come with it: no more faults than for a window each.
+ */
+static void test_lone(int fd)
 {
-	struct dgem_kind now = *kind;
-	uint32_t handle;
-	uint8_t *ptr;
-	int dmabuf;
+	static const uint64_t lone[] = { 21, 40, 63, 0, 50, 10, 30 };
+	const uint64_t pages = 64, size = pages * DGEM_PAGE;
+	const struct dgem_kind *kind;
 
-	now.flags |= DRM_DGEM_CREATE_PREFAULT;
-	handle = create_stamped(fd, &now, SIZE);
-	dmabuf = dgem_export(fd, handle);
+	warm_up();
+	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_MMAP) {
+		uint32_t handle = create_stamped(fd, kind, size);
+		uint8_t *ptr = dgem_mmap(fd, handle, size);
 
-	ptr = dgem_mmap(fd, handle, SIZE);
-	igt_assert_eq_u32(dgem_vmas(fd, handle), 1);
-	assert_no_fault(ptr, PAGES);
-	/* A child has a copy of the page tables. */
-	igt_fork(child, 1)
-		check_stamps(ptr, 0, PAGES);
-	igt_waitchildren();
-	munmap(ptr, SIZE);
+		dgem_sync_start(fd, handle, DRM_DGEM_SYNC_READ, size);
+		igt_debug("%s\n", kind->name);
+		assert_one_fault(ptr, lone[0]);
+		if (dgem_maps_sparsely(fd, handle)) {
+			for (int i = 1; i < ARRAY_SIZE(lone); i++)
+				assert_one_fault(ptr, lone[i]);
+		} else {
+			igt_assert_lte(read_stamps(ptr, pages),
+				       dgem_most_faults(fd, handle, ptr, pages));
+		}
+		igt_assert_lte(read_stamps(ptr, pages),
+			       dgem_most_faults(fd, handle, ptr, pages));
+		igt_assert_eq(read_stamps(ptr, pages), 0);
+		dgem_sync_end(fd, handle, DRM_DGEM_SYNC_READ, size);
+		munmap(ptr, size);
+		gem_close(fd, handle);
+	}
+}
 
-	/* A part of the object, and at an address that suits huge pages, too. */
-	ptr = mmap(NULL, 7 * DGEM_PAGE, PROT_READ, MAP_SHARED, dmabuf, (PAGES - 7) * DGEM_PAGE);
-	igt_assert(ptr != MAP_FAILED);
-	for (int i = 0; i < 7; i++)
-		igt_assert_eq_u32(*page_at(ptr, i), stamp(PAGES - 7 + i));
-	munmap(ptr, 7 * DGEM_PAGE);
-	ptr = map_at(dmabuf, SIZE, 0);
-	assert_no_fault(ptr, PAGES);
-	munmap(ptr, SIZE);
+/* As many pages as a page table has, where no huge page fits: the address is off by a page. */
+static void test_sequence(int fd)
+{
+	const uint64_t pages = HUGE_PAGE / DGEM_PAGE, size = HUGE_PAGE;
+	const struct dgem_kind *kind;
 
-	igt_assert_eq_u32(dgem_vmas(fd, handle), 0);
-	close(dmabuf);
-	gem_close(fd, handle);
+	warm_up();
+	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_EXPORT) {
+		uint32_t handle = create_stamped(fd, kind, size);
+		int dmabuf = dgem_export(fd, handle);
+		uint8_t *ptr = map_file_at(dmabuf, 0, size, DGEM_PAGE);
+		long faults;
+
+		dgem_sync_start(fd, handle, DRM_DGEM_SYNC_READ, size);
+		faults = read_stamps(ptr, pages);
+		igt_info("%s: %ld faults\n", kind->name, faults);
+		igt_assert_lte(faults, dgem_most_faults(fd, handle, ptr, pages));
+		/* from a single page on */
+		if (dgem_maps_sparsely(fd, handle))
+			igt_assert_lte(4, faults);
+		igt_assert_eq(read_stamps(ptr, pages), 0);
+		dgem_sync_end(fd, handle, DRM_DGEM_SYNC_READ, size);
+		munmap(ptr, size);
+		close(dmabuf);
+		gem_close(fd, handle);
+	}
 }
 
 static void take_apart(uint8_t *ptr, int touched)
@@ -426,13 +446,13 @@ static void test_huge_off(int fd)
 
 static const struct dgem_kind_test kind_tests[] = {
 	{ "count", "Touching all pages takes far less faults than there are pages.", test_count },
-	{ "prefault", "Of an object mapped by mmap() no page is faulted in.", test_prefault,
-	  DGEM_KIND_PREFAULT },
 	{ "stamps", "Every page left of a large mapping is the one that belongs there.",
 	  test_stamps },
 };
 
 static const struct dgem_test tests[] = {
+	{ "lone", "A page that is touched alone is mapped alone.", test_lone },
+	{ "sequence", "Pages touched in sequence come in batches that double.", test_sequence },
 	{ "threads", "Threads that touch one mapping find the pages that belong there.",
 	  test_threads },
 	{ "switch-huge", "The same while huge pages are switched on and off.", test_switch_huge },

@@ -34,7 +34,6 @@
  * @direct-pages: memory in pages, made for direct I/O
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
- * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: shared
  * Description: What others can reach by a dma-buf or a handle counts as shared, for all of them.

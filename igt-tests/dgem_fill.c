@@ -20,7 +20,8 @@
  * SUBTEST: sizes-%s
  * Description: Patterns of every size fill objects of all kinds of memory.
  *
- * arg[1].values: contiguous, coherent, wc
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
+ *		   reserved, user, import
  *
  * SUBTEST: ranges
  * Description: Any range works that patterns fit into: single ones, across pages, the last one.

@@ -29,6 +29,10 @@
  * Functionality: buffer sharing
  * Description: An import costs next to nothing until the engine works on it for the first time.
  *
+ * SUBTEST: refused
+ * Description: An engine that does not reach memory of others gets no job with it, EOPNOTSUPP; the
+ *		CPU's accesses go by the exporter, whatever the engine is.
+ *
  * SUBTEST: late
  * Description: The engine maps an import with the first job, and keeps it mapped.
  *
@@ -52,7 +56,7 @@ IGT_TEST_DESCRIPTION("An import costs next to nothing until its first job.");
 static uint32_t import(int fd, int *dmabuf)
 {
 	struct dma_heap_allocation_data data = { .len = SIZE, .fd_flags = O_CLOEXEC | O_RDWR };
-	int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC), err;
+	int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC);
 	struct dma_buf_sync sync = { };
 	uint32_t handle;
 	void *ptr;
@@ -70,11 +74,7 @@ static uint32_t import(int fd, int *dmabuf)
 	igt_assert_eq(ioctl(*dmabuf, DMA_BUF_IOCTL_SYNC, &sync), 0);
 	munmap(ptr, SIZE);
 
-	err = __dgem_import(fd, *dmabuf, &handle);
-	if (err == -EOPNOTSUPP)
-		close(*dmabuf);
-	igt_require_f(err != -EOPNOTSUPP, "the engine may not reach this memory\n");
-	igt_assert_eq(err, 0);
+	igt_assert_eq(__dgem_import(fd, *dmabuf, &handle), 0);
 	return handle;
 }
 
@@ -95,11 +95,41 @@ static bool has_dma(int fd)
 	return engine.type == DRM_DGEM_ENGINE_DMA;
 }
 
+/* whether the engine may work on this memory; if not, SUBMIT says so */
+static bool works;
+
+static void require_engine(void)
+{
+	igt_require_f(works, "the engine may not reach this memory\n");
+}
+
+static void test_refused(int fd)
+{
+	uint32_t own = dgem_create_filled(fd, &dgem_kinds[0], SIZE, 2), handle;
+	int dmabuf, err;
+
+	handle = import(fd, &dmabuf);
+	err = __dgem_copy(fd, handle, 0, own, 0, SIZE);
+	igt_assert_eq(err, works ? 0 : -EOPNOTSUPP);
+	dgem_check_object(fd, own, SIZE, works ? 1 : 2);
+	/* the CPU works on it, whatever the engine does */
+	dgem_check_object(fd, handle, SIZE, 1);
+	dgem_fill_object(fd, handle, SIZE, 3);
+	dgem_check_object(fd, handle, SIZE, 3);
+	igt_assert_eq(__dgem_copy(fd, own, 0, handle, 0, SIZE), err);
+	dgem_check_object(fd, handle, SIZE, works ? 1 : 3);
+	gem_close(fd, handle);
+	gem_close(fd, own);
+	close(dmabuf);
+}
+
 static void test_late(int fd)
 {
-	uint32_t own = dgem_create_contiguous(fd, SIZE), handle, mapped;
+	uint32_t own, handle, mapped;
 	int dmabuf;
 
+	require_engine();
+	own = dgem_create_contiguous(fd, SIZE);
 	handle = import(fd, &dmabuf);
 	igt_assert_eq_u32(segments(fd, handle), 0);
 	dgem_check_object(fd, handle, SIZE, 1);
@@ -152,6 +182,7 @@ static void test_race(int fd)
 	struct race race = { .fd = fd };
 	pthread_t thread;
 
+	require_engine();
 	for (int i = 0; i < 2; i++)
 		race.to[i] = dgem_create_contiguous(fd, SIZE);
 	for (int round = 0; round < ROUNDS; round++) {
@@ -238,6 +269,7 @@ static void test_no_memory(int fd)
 	igt_require_f(file >= 0, "this kernel injects no failures\n");
 	/* the CPU's mapping is made by dma-buf, which warns if that fails */
 	igt_require_f(has_dma(fd), "the engine is the CPU\n");
+	require_engine();
 	own = dgem_create_contiguous(fd, DGEM_PAGE);
 	write_text("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
 	write_text("/sys/kernel/debug/failslab/verbose", "0");
@@ -262,7 +294,10 @@ static void test_map_dumb(int fd)
 	for (int used = 0; used < 2; used++) {
 		map = (struct drm_mode_map_dumb) { .handle = handle };
 		do_ioctl_err(fd, DRM_IOCTL_MODE_MAP_DUMB, &map, EINVAL);
-		dgem_copy(fd, handle, 0, own, 0, SIZE);
+		if (works)
+			dgem_copy(fd, handle, 0, own, 0, SIZE);
+		/* one of ours is no offset of a dumb buffer, either */
+		dgem_mmap_offset(fd, handle);
 	}
 	gem_close(fd, handle);
 	gem_close(fd, own);
@@ -270,6 +305,7 @@ static void test_map_dumb(int fd)
 }
 
 static const struct dgem_test tests[] = {
+	{ "refused", "SUBMIT tells what the engine does not reach.", test_refused },
 	{ "late", "The engine maps an import with the first job.", test_late },
 	{ "race", "Threads that submit the first job get one mapping.", test_race },
 	{ "no-memory", "After a first job without memory the next one runs.", test_no_memory },
@@ -280,8 +316,11 @@ int igt_main()
 {
 	int fd = -1;
 
-	igt_fixture()
+	igt_fixture() {
 		fd = dgem_open_primary();
+		igt_require_f(!access("/dev/dma_heap/system", R_OK), "no heap of system memory\n");
+		works = dgem_works_on_imports(fd);
+	}
 
 	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 

@@ -26,7 +26,7 @@
  * Description: An object can do what INFO says, and the rest is refused as documented.
  *
  * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
- *		   reserved, noncontiguous, user, import
+ *		   reserved, user, import
  *
  * SUBTEST: proc-%s
  * Description: /proc tells of a mapping what it is, and of its memory that it is nobody's.
@@ -43,7 +43,7 @@
  * Description: A core dump has none of the content.
  *
  * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
- *		   reserved, noncontiguous, import
+ *		   reserved, import
  *
  * SUBTEST: large-%s
  * Description: An object may be larger than any contiguous block.
@@ -120,15 +120,17 @@ static long touch_all(volatile uint8_t *ptr)
 }
 
 /*
- * A fault brings 16 pages or more; none is needed where mappings are complete from the start.
- * Neither MAP_POPULATE nor mlockall() does anything for memory that is a device's; memory for
+ * Own memory comes by faults, whatever its kind: a fresh mapping takes one at least, and no more
+ * than its batches of pages. None is needed where an exporter maps all in mmap(). Neither
+ * MAP_POPULATE nor mlockall() does anything for memory that is a device's; memory for
  * direct I/O is populated.
  */
 static void test_faults(int fd, const struct dgem_kind *kind)
 {
-	const long some = PAGES / dgem_fault_around(kind) + 1;
+	const bool foreign = kind->traits & DGEM_KIND_FOREIGN;
 	uint32_t handle = dgem_create(fd, kind, SIZE);
 	long most, taken;
+	bool populated;
 	uint8_t *ptr;
 
 	/* what the test itself faults in, it faults in now */
@@ -141,11 +143,13 @@ static void test_faults(int fd, const struct dgem_kind *kind)
 		ptr = __dgem_mmap(fd, handle, SIZE, PROT_READ | PROT_WRITE,
 				  MAP_SHARED | (way == 1 ? MAP_POPULATE : 0));
 		igt_assert(ptr != MAP_FAILED);
-		most = kind->traits & DGEM_KIND_AT_ONCE ||
-		       (way == 1 && kind->traits & DGEM_KIND_DIRECT_IO) ? 0 : some + STRAY;
+		populated = way == 1 && kind->traits & DGEM_KIND_DIRECT_IO;
+		most = populated || foreign ? 0 : dgem_most_faults(fd, handle, ptr, PAGES) + STRAY;
 		most += PAGES * dgem_write_faults();
 		taken = touch_all(ptr);
 		igt_assert_f(taken <= most, "%ld faults, not %ld, on way %d\n", taken, most, way);
+		if (!foreign && !(kind->traits & DGEM_KIND_DIRECT_IO))
+			igt_assert_lte(1, taken);
 		/* none is taken twice */
 		igt_assert_lte(touch_all(ptr), 0);
 		igt_assert_eq_s64(dgem_smaps_kib(ptr, "Locked"), 0);

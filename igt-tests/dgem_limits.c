@@ -39,8 +39,9 @@
  * @pages: memory in pages
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
+ * @direct-pages: memory in pages, made for direct I/O
+ * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
- * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: bounced-%s
  * Description: What the engine sees through bounce buffers is right on both sides of a window, over

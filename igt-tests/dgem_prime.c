@@ -40,7 +40,6 @@
  * @lazy: memory in pages that come when they are needed
  * @vmalloc: single pages
  * @reserved: memory out of the instance's pool
- * @noncontiguous: one segment behind an IOMMU
  * @import: memory of the system heap
  *
  * SUBTEST: mmap-private
@@ -56,10 +55,11 @@
  * Description: A dma-buf exported for reading cannot be mapped for writing.
  *
  * SUBTEST: import-read-only
- * Description: Nobody gets to write by importing a dma-buf that is for reading.
+ * Description: Who imports a dma-buf that is for reading has an object that is only read.
  *
  * SUBTEST: import-reach
- * Description: An engine imports just if it reaches all of the machine's memory.
+ * Description: Anybody imports, but an engine gets a job with it just if it reaches all of the
+ *		machine's memory.
  *
  * SUBTEST: size
  * Description: Seeking to the end tells the size.
@@ -80,7 +80,11 @@
  * Description: Handles and file descriptors that are none are refused.
  *
  * SUBTEST: bad-argument
- * Description: When the number of the file descriptor cannot be told, none stays behind.
+ * Description: When the number of the file descriptor cannot be told, nothing dangles: it is the
+ *		caller's to close, as that of any DRM driver, or there is none.
+ *
+ * SUBTEST: bad-answer
+ * Description: A handle of an import that cannot be told is there when the import is repeated.
  */
 
 IGT_TEST_DESCRIPTION("Objects exported as dma-bufs, seen from both sides.");
@@ -285,9 +289,9 @@ static uint64_t last_byte_of_memory(void)
 static void test_import_reach(int fd)
 {
 	struct drm_mode_create_dumb dumb = { .width = DGEM_PAGE / 4, .height = 1, .bpp = 32 };
+	uint32_t handle, own = dgem_create_filled(fd, &dgem_kinds[0], DGEM_PAGE, 2);
 	int vgem = dgem_open_other("vgem"), dmabuf, err;
 	struct drm_dgem_query_engine engine;
-	uint32_t handle;
 
 	do_ioctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
 	dmabuf = __dgem_export(vgem, dumb.handle, DRM_CLOEXEC | DRM_RDWR);
@@ -295,49 +299,104 @@ static void test_import_reach(int fd)
 	close(vgem);
 
 	dgem_query_engine(fd, &engine);
-	err = __dgem_import(fd, dmabuf, &handle);
+	igt_assert_eq(__dgem_import(fd, dmabuf, &handle), 0);
+	dgem_fill_object(fd, handle, DGEM_PAGE, 1);
+	err = __dgem_copy(fd, handle, 0, own, 0, DGEM_PAGE);
 	if (engine.dma_mask < last_byte_of_memory() && !dgem_behind_iommu(fd)) {
 		igt_assert_eq(err, -EOPNOTSUPP);
+		igt_assert_eq(__dgem_copy(fd, own, 0, handle, 0, DGEM_PAGE), -EOPNOTSUPP);
+		dgem_check_object(fd, own, DGEM_PAGE, 2);
 	} else {
 		igt_assert_eq(err, 0);
-		gem_close(fd, handle);
+		dgem_check_object(fd, own, DGEM_PAGE, 1);
 	}
+	/* what the CPU does takes no engine */
+	dgem_check_object(fd, handle, DGEM_PAGE, 1);
+	gem_close(fd, handle);
+	gem_close(fd, own);
 	close(dmabuf);
 }
 
-/* Refused, or without permission to write: both are safe. */
+static void refuse_writing(int fd, uint32_t handle)
+{
+	uint32_t scratch = dgem_create_contiguous(fd, SIZE);
+	struct drm_dgem_info info;
+	void *ptr;
+
+	dgem_info(fd, handle, &info);
+	igt_assert_eq_u32(info.kind, DRM_DGEM_KIND_IMPORT);
+	igt_assert_eq_u64(info.size, SIZE);
+	igt_assert(!(info.caps & DRM_DGEM_CAP_WRITE));
+	for (uint32_t end = 0; end <= DRM_DGEM_SYNC_END; end += DRM_DGEM_SYNC_END) {
+		igt_assert_eq(__dgem_sync(fd, handle, DRM_DGEM_SYNC_WRITE | end, 0, SIZE,
+					  dgem_now() + NSEC_PER_SEC), -EACCES);
+		igt_assert_eq(__dgem_sync(fd, handle,
+					  DRM_DGEM_SYNC_READ | DRM_DGEM_SYNC_WRITE | end, 0, SIZE,
+					  dgem_now() + NSEC_PER_SEC), -EACCES);
+	}
+	errno = 0;
+	igt_assert(__dgem_mmap(fd, handle, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED) == MAP_FAILED);
+	igt_assert_eq(errno, EACCES);
+	errno = 0;
+	igt_assert(__dgem_mmap(fd, handle, SIZE, PROT_WRITE, MAP_SHARED) == MAP_FAILED);
+	igt_assert_eq(errno, EACCES);
+	ptr = __dgem_mmap(fd, handle, SIZE, PROT_READ, MAP_SHARED);
+	igt_assert(ptr != MAP_FAILED);
+	errno = 0;
+	igt_assert_eq(mprotect(ptr, SIZE, PROT_READ | PROT_WRITE), -1);
+	igt_assert_eq(errno, EACCES);
+	munmap(ptr, SIZE);
+	igt_assert_eq(__dgem_copy(fd, scratch, 0, handle, 0, SIZE), -EACCES);
+	igt_assert_eq(__dgem_copy(fd, scratch, 0, handle, SIZE / 2, 64), -EACCES);
+	gem_close(fd, scratch);
+}
+
+/*
+ * For another file it is an import without permission to write, by whatever kind of memory. The
+ * file that has the object already is told of its own handle.
+ */
 static void test_read_only_import(int fd)
 {
-	uint32_t handle = filled(fd, 1), own = filled(fd, 2), theirs, scratch;
-	int dmabuf = __dgem_export(fd, handle, DRM_CLOEXEC), other = dgem_open(), err;
-	struct drm_dgem_info info;
-	struct drm_dgem_submit submit;
-	struct drm_dgem_op op;
+	/* else it may have memory bounced that was not allocated for it: not for an importer */
+	const bool all = dgem_works_on_imports(fd);
+	const struct dgem_kind *kind;
 
-	igt_assert_fd(dmabuf);
-	err = __dgem_import(other, dmabuf, &theirs);
-	if (err) {
-		igt_assert_eq(err, -EACCES);
-	} else {
-		dgem_info(other, theirs, &info);
-		igt_assert(!(info.caps & DRM_DGEM_CAP_WRITE));
-		igt_assert_eq(__dgem_sync(other, theirs, DRM_DGEM_SYNC_WRITE, 0, SIZE,
-					  dgem_now() + NSEC_PER_SEC), -EACCES);
-		igt_assert(__dgem_mmap(other, theirs, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED) ==
-			   MAP_FAILED);
-		scratch = dgem_create_contiguous(other, SIZE);
-		op = dgem_op_copy(scratch, 0, theirs, 0, SIZE);
-		dgem_submit_init(&submit, &op, 1);
-		igt_assert_eq(__dgem_submit(other, &submit), -EACCES);
+	for_each_dgem_kind_here(fd, kind, DRM_DGEM_CAP_EXPORT | DRM_DGEM_CAP_WRITE) {
+		uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1), own = filled(fd, 2);
+		int dmabuf = __dgem_export(fd, handle, DRM_CLOEXEC), other = dgem_open(), err;
+		uint32_t theirs, copy;
+
+		igt_assert_fd(dmabuf);
+		igt_assert_eq_u32(import(fd, dmabuf), handle);
+		theirs = import(other, dmabuf);
+		igt_assert_eq_u32(import(other, dmabuf), theirs);
+		refuse_writing(other, theirs);
+
+		/* reading is fine, for the CPU and for the engine */
+		dgem_check_object(other, theirs, SIZE, 1);
+		copy = dgem_create_filled(other, &dgem_kinds[0], SIZE, 3);
+		err = __dgem_copy(other, theirs, 0, copy, 0, SIZE);
+		if (all || kind->kind == DRM_DGEM_KIND_CONTIGUOUS)
+			igt_assert_eq(err, 0);
+		else
+			igt_assert(!err || err == -EOPNOTSUPP || err == -EBUSY);
+		dgem_check_object(other, copy, SIZE, err ? 3 : 1);
+
+		/* The owner's rights are as before, and what it writes is seen. */
+		dgem_check_object(fd, handle, SIZE, 1);
+		dgem_copy(fd, own, 0, handle, 0, SIZE);
+		dgem_check_object(fd, handle, SIZE, 2);
+		dgem_check_object(other, theirs, SIZE, 2);
+		close(other);
+
+		/* a file that has no handle of it any more is another file */
+		gem_close(fd, handle);
+		handle = import(fd, dmabuf);
+		refuse_writing(fd, handle);
+		gem_close(fd, handle);
+		close(dmabuf);
+		gem_close(fd, own);
 	}
-	close(dmabuf);
-	close(other);
-	/* The owner's rights are as before. */
-	dgem_check_object(fd, handle, SIZE, 1);
-	dgem_copy(fd, own, 0, handle, 0, SIZE);
-	dgem_check_object(fd, handle, SIZE, 2);
-	gem_close(fd, own);
-	gem_close(fd, handle);
 }
 
 static void test_size(int fd)
@@ -494,13 +553,53 @@ static void test_bad_argument(int fd)
 	struct drm_prime_handle *prime = mmap(NULL, DGEM_PAGE, PROT_READ | PROT_WRITE,
 					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint32_t handle = filled(fd, 1);
+	int next, dmabuf;
 
 	igt_assert(prime != MAP_FAILED);
 	prime->handle = handle;
 	prime->flags = DRM_CLOEXEC | DRM_RDWR;
 	igt_assert_eq(mprotect(prime, DGEM_PAGE, PROT_READ), 0);
+	next = dup(fd);
+	close(next);
 	do_ioctl_err(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, prime, EFAULT);
 	munmap(prime, DGEM_PAGE);
+	do_ioctl_err(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, prime, EFAULT);
+
+	/* DRM has put it where it would have been told to be */
+	if (fcntl(next, F_GETFD) >= 0) {
+		igt_assert_eq_u32(import(fd, next), handle);
+		igt_assert_eq(close(next), 0);
+	}
+	errno = 0;
+	/* the object is as exported as before: once */
+	dmabuf = dgem_export(fd, handle);
+	igt_assert_eq(dmabuf, next);
+	igt_assert_eq_u32(import(fd, dmabuf), handle);
+	close(dmabuf);
+	dgem_check_object(fd, handle, SIZE, 1);
+	gem_close(fd, handle);
+}
+
+/* A handle that cannot be told is the file's. */
+static void test_bad_answer(int fd)
+{
+	struct drm_prime_handle *prime = mmap(NULL, DGEM_PAGE, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t handle = filled(fd, 1), theirs;
+	int dmabuf = dgem_export(fd, handle), other = dgem_open();
+
+	igt_assert(prime != MAP_FAILED);
+	prime->fd = dmabuf;
+	igt_assert_eq(mprotect(prime, DGEM_PAGE, PROT_READ), 0);
+	do_ioctl_err(other, DRM_IOCTL_PRIME_FD_TO_HANDLE, prime, EFAULT);
+	igt_assert_eq_u32(prime->handle, 0);
+	munmap(prime, DGEM_PAGE);
+	/* and told to whom asks again */
+	theirs = import(other, dmabuf);
+	igt_assert_eq_u32(theirs, 1);
+	dgem_check_object(other, theirs, SIZE, 1);
+	close(other);
+	close(dmabuf);
 	gem_close(fd, handle);
 }
 
@@ -511,15 +610,16 @@ static const struct dgem_test tests[] = {
 	{ "mmap-grow", "A mapping of a part cannot grow.", test_mmap_grow },
 	{ "mmap-count", "Mappings of a dma-buf count as the object's.", test_mmap_count },
 	{ "read-only", "What is for reading cannot be mapped for writing.", test_read_only },
-	{ "import-read-only", "Nobody gets to write by importing.", test_read_only_import },
-	{ "import-reach", "Memory out of the engine's reach is refused.", test_import_reach },
+	{ "import-read-only", "What is imported for reading is only read.", test_read_only_import },
+	{ "import-reach", "SUBMIT refuses memory out of the engine's reach.", test_import_reach },
 	{ "size", "Seeking to the end tells the size.", test_size },
 	{ "cpu-access", "DMA_BUF_IOCTL_SYNC opens and closes windows.", test_cpu_access },
 	{ "close-order", "References may be closed in any order.", test_close_order },
 	{ "outlive", "A dma-buf outlives the handle and the file.", test_outlive },
 	{ "fd-limit", "No free descriptor: nothing stays behind.", test_fd_limit },
 	{ "bad-handle", "What is no handle or dma-buf is refused.", test_bad_handle },
-	{ "bad-argument", "A number that cannot be told is not used.", test_bad_argument },
+	{ "bad-argument", "A descriptor that cannot be told does not dangle.", test_bad_argument },
+	{ "bad-answer", "A handle that cannot be told is the file's.", test_bad_answer },
 };
 
 static const struct dgem_kind_test kind_tests[] = {

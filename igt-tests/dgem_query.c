@@ -18,7 +18,7 @@
  * Description: What a dgem device tells about itself.
  *
  * SUBTEST: version
- * Description: The driver tells its name.
+ * Description: The driver tells its name, and that it speaks version 2 of its interface.
  *
  * SUBTEST: device
  * Description: The device's limits make sense.
@@ -96,7 +96,8 @@ static void test_version(int fd)
 
 	do_ioctl(fd, DRM_IOCTL_VERSION, &version);
 	igt_assert_eq(strcmp(name, "dgem"), 0);
-	igt_assert(version.version_major >= 1 || version.version_minor >= 1);
+	igt_assert_eq(version.version_major, 2);
+	igt_assert_lte(0, version.version_minor);
 	igt_assert(strlen(desc) > 0);
 	igt_info("dgem %d.%d: %s\n", version.version_major, version.version_minor, desc);
 }
@@ -109,10 +110,25 @@ static void test_device(int fd)
 	igt_assert(device.kinds & (1 << DRM_DGEM_KIND_CONTIGUOUS));
 	igt_assert(device.kinds & (1 << DRM_DGEM_KIND_COHERENT));
 	igt_assert(!(device.kinds & (1 << DRM_DGEM_KIND_IMPORT)));
+	/* a kind that there was once, and those that there are not yet */
+	igt_assert_eq_u64(device.kinds & 1 << 3, 0);
+	igt_assert_eq_u64(device.kinds >> (DRM_DGEM_KIND_USER + 1), 0);
 	igt_assert_eq_u32(device.page_size, getpagesize());
-	/* what DRM has offsets for, or the kernel addresses */
-	igt_assert_eq_u64(device.max_size,
-			  dgem_kernel_64() ? 1ull << 40 : (1ull << 32) - device.page_size);
+	/* a sixteenth of what DRM has offsets for, or nearly so */
+	igt_assert_eq_u64(device.max_size % device.page_size, 0);
+	if (dgem_kernel_64()) {
+		igt_assert_lte_u64(device.max_size, 1ull << 36);
+		igt_assert_lte_u64((1ull << 36) - (1ull << 30), device.max_size);
+	} else {
+		igt_assert_lte_u64(device.max_size, 1ull << 31);
+		igt_assert_lte_u64(64 * DGEM_MIB, device.max_size);
+	}
+	igt_assert(device.granule && !(device.granule & (device.granule - 1)));
+	igt_assert_lte(device.page_size, device.granule);
+	igt_assert_lte(device.granule, 2 * DGEM_MIB);
+	if (device.page_size == 4096)
+		igt_assert_eq_u32(device.granule, 2 * DGEM_MIB);
+	igt_assert_eq_u32(device.pad, 0);
 	igt_assert(device.max_ops >= 1);
 	igt_assert(is_string(device.name, sizeof(device.name)));
 	igt_assert(device.name[0]);

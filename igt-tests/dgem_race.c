@@ -42,6 +42,10 @@
  * SUBTEST: sync
  * Description: Threads open and close access windows of one object, in all directions.
  *
+ * SUBTEST: purge-export
+ * Description: A thread purges what another exports, closes and imports again: either there is a
+ *	hole and no dma-buf, or a dma-buf and all of the memory.
+ *
  * SUBTEST: mappings
  * Description: Threads that are an object's first to open windows and to submit jobs get one DMA
  *	mapping of it, which goes with the object.
@@ -64,8 +68,8 @@ struct race {
 	uint32_t handle;
 	uint32_t src;
 	int expected_fd;
-	bool stop;
-	int met;
+	bool stop, idle;
+	int met, purged;
 	int wrong;
 };
 
@@ -397,6 +401,91 @@ static void *use_first_thread(void *data)
 	return NULL;
 }
 
+/* Whatever has the handle, if anything; idle when it was told of none. */
+static void *purge_handle(void *data)
+{
+	struct race *race = data;
+
+	while (!READ_ONCE(race->stop)) {
+		uint32_t handle = READ_ONCE(race->handle);
+		int err;
+
+		if (!handle) {
+			WRITE_ONCE(race->idle, true);
+			sched_yield();
+			continue;
+		}
+		err = __dgem_purge(race->fd, handle, 0, SIZE, 0);
+		if (!err)
+			__atomic_add_fetch(&race->purged, 1, __ATOMIC_SEQ_CST);
+		else if (err != -EBUSY)
+			expect_err(race, err, -ENOENT);
+	}
+	return NULL;
+}
+
+static void stop_purging(struct race *race)
+{
+	WRITE_ONCE(race->idle, false);
+	__atomic_store_n(&race->handle, 0, __ATOMIC_SEQ_CST);
+	while (!READ_ONCE(race->idle))
+		sched_yield();
+}
+
+/* Core forgets a dma-buf with the last handle of its object, which is the same number each time. */
+static void test_purge_export(struct race *race)
+{
+	static const struct dgem_kind kinds[] = {
+		{ .kind = DRM_DGEM_KIND_PAGES, .name = "pages" },
+		{ .kind = DRM_DGEM_KIND_PAGES, .flags = DRM_DGEM_CREATE_LAZY, .name = "lazy" },
+	};
+	const int64_t end = dgem_now() + ENOUGH;
+	int exported = 0, holes = 0;
+	pthread_t thread;
+
+	igt_assert_eq(pthread_create(&thread, NULL, purge_handle, race), 0);
+	for (int round = 0; round < 300 && dgem_now() < end; round++) {
+		uint32_t handle, again = 0;
+		int dmabuf;
+
+		stop_purging(race);
+		handle = dgem_create_filled(race->fd, &kinds[round & 1], SIZE, round);
+		race->purged = 0;
+		/* now and then the purge is late by some time */
+		if (round & 2)
+			__atomic_store_n(&race->handle, handle, __ATOMIC_SEQ_CST);
+		for (int i = 0; i < round % 4; i++)
+			sched_yield();
+		dmabuf = __dgem_export(race->fd, handle, DRM_CLOEXEC | DRM_RDWR);
+		__atomic_store_n(&race->handle, handle, __ATOMIC_SEQ_CST);
+		for (int i = 0; i < 8; i++) {
+			close_handle(race, again ?: handle);
+			if (dmabuf < 0)
+				break;
+			igt_assert_eq(__dgem_import(race->fd, dmabuf, &again), 0);
+			igt_assert_eq_u32(again, handle);
+		}
+		stop_purging(race);
+		igt_assert_eq(race->wrong, 0);
+		if (dmabuf < 0) {
+			igt_assert_eq(dmabuf, -ENXIO);
+			igt_assert_lte(1, race->purged);
+			holes++;
+			continue;
+		}
+		igt_assert_eq(race->purged, 0);
+		igt_assert_eq_u64(dgem_resident(race->fd, again), SIZE);
+		dgem_check_object(race->fd, again, SIZE, round);
+		gem_close(race->fd, again);
+		close(dmabuf);
+		exported++;
+	}
+	WRITE_ONCE(race->stop, true);
+	igt_assert_eq(pthread_join(thread, NULL), 0);
+	igt_info("%d times exported, %d times purged\n", exported, holes);
+	igt_assert_lte(1, exported);
+}
+
 static uint32_t segments(int fd, uint32_t handle)
 {
 	struct drm_dgem_info info;
@@ -463,6 +552,7 @@ static const struct {
 	{ "prime-close", "Two threads export, import and close.", test_prime_close },
 	{ "map-close", "Mappings race with the object's end.", test_map_close },
 	{ "sync", "Threads open and close windows of one object.", test_sync },
+	{ "purge-export", "A thread purges what another exports.", test_purge_export },
 	{ "mappings", "Threads that are an object's first get one mapping.", test_mappings },
 };
 

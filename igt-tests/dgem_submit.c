@@ -22,9 +22,9 @@
  * Description: Whole objects and parts of them are copied between all kinds of memory.
  *
  * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
- *		   reserved, noncontiguous, user, import
+ *		   reserved, user, import
  * arg[2].values: contiguous, coherent, wc, pages, lazy, vmalloc, direct-pages, direct-vmalloc,
- *		   reserved, noncontiguous, user, import
+ *		   reserved, user, import
  *
  * SUBTEST: copy-ranges
  * Description: Any offset and length works: single bytes, across pages, up to the last byte.

@@ -7,6 +7,7 @@
 
 #include "igt.h"
 #include "igt_syncobj.h"
+#include "sw_sync.h"
 
 #include "dgem_util.h"
 
@@ -45,7 +46,10 @@
  * @sync-flags: flags of a syncobj element
  * @sync-handle: syncobjs that do not exist
  * @sync-unset: waiting for what nobody has promised to signal
- * @argument: an argument that cannot be read, or not be written
+ * @argument: an argument that cannot be read
+ *
+ * SUBTEST: answer
+ * Description: A job whose number cannot be told runs, and its descriptors are the caller's.
  */
 
 IGT_TEST_DESCRIPTION("A job that cannot be run as told is refused before anything is queued.");
@@ -527,9 +531,49 @@ static void test_argument(void)
 	do_ioctl_err(fd, DRM_IOCTL_DGEM_SUBMIT, NULL, EFAULT);
 	do_ioctl_err(fd, DRM_IOCTL_DGEM_SUBMIT, (void *)-4096l, EFAULT);
 	dgem_submit_init(page, &op, 1);
-	igt_assert_eq(mprotect(page, DGEM_PAGE, PROT_READ), 0);
+	igt_assert_eq(mprotect(page, DGEM_PAGE, PROT_NONE), 0);
 	submit_err(page, EFAULT);
 	munmap(page, DGEM_PAGE);
+	submit_err(page, EFAULT);
+}
+
+/* The argument can be read, not written: the job was queued when that shows. */
+static void test_answer(void)
+{
+	struct drm_dgem_submit *page = mmap(NULL, DGEM_PAGE, PROT_READ | PROT_WRITE,
+					    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint32_t from = dgem_create_filled(fd, &dgem_kinds[0], SIZE, 5);
+	uint32_t to = dgem_create_filled(fd, &dgem_kinds[0], SIZE, 6);
+	struct drm_dgem_op op = dgem_op_copy(from, 0, to, 0, SIZE);
+	struct drm_dgem_syncobj outs[2] = {
+		{ .handle = syncobj_create(fd, 0) },
+		{ .flags = DRM_DGEM_SYNCOBJ_SYNC_FILE },
+	};
+	struct drm_dgem_query_stats before, now;
+
+	igt_assert(page != MAP_FAILED);
+	dgem_query_stats(fd, &before);
+	dgem_submit_init(page, &op, 1);
+	page->out_syncs = to_user_pointer(outs);
+	page->out_sync_count = ARRAY_SIZE(outs);
+	igt_assert_eq(mprotect(page, DGEM_PAGE, PROT_READ), 0);
+	submit_err(page, EFAULT);
+	igt_assert_eq_u64(page->job, 0);
+	munmap(page, DGEM_PAGE);
+
+	dgem_wait(fd, outs[0].handle);
+	/* this number was told, and nobody else will close it */
+	igt_assert_lte(1, (int)outs[1].handle);
+	igt_assert_eq(sync_fence_wait(outs[1].handle, DGEM_PATIENCE_NS / NSEC_PER_MSEC), 0);
+	igt_assert_eq(sync_fence_status(outs[1].handle), 1);
+	close(outs[1].handle);
+	dgem_check_object(fd, to, SIZE, 5);
+	dgem_query_stats(fd, &now);
+	igt_assert_eq_u64(now.jobs, before.jobs + 1);
+	igt_assert_eq_u64(now.jobs_failed, before.jobs_failed);
+	syncobj_destroy(fd, outs[0].handle);
+	gem_close(fd, from);
+	gem_close(fd, to);
 }
 
 static const struct {
@@ -588,6 +632,15 @@ int igt_main()
 			dgem_copy(fd, src, 0, src, DGEM_PAGE, 64);
 			dgem_check_object(fd, dst, SIZE, 2);
 		}
+	}
+
+	igt_describe("A job whose number cannot be told runs.");
+	igt_subtest("answer") {
+		struct dgem_snapshot before;
+
+		dgem_snapshot(fd, &before);
+		test_answer();
+		dgem_assert_unchanged(fd, &before);
 	}
 
 	igt_fixture() {

@@ -33,7 +33,7 @@
  * @direct-pages: memory in pages, made for direct I/O
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
- * @noncontiguous: one segment behind an IOMMU
+ * @import: memory of the system heap
  *
  * SUBTEST: waits
  * Description: The start of a window waits for the job that writes the object.

@@ -34,7 +34,7 @@ static void give_back_user(const struct drm_dgem_create *create)
 	munmap((void *)(uintptr_t)lent.addr, lent.length);
 }
 
-/* The system's heap is an exporter that knows nothing of us, and maps at once. */
+/* The system's heap is an exporter that knows nothing of us, and maps all when mmap() is called. */
 static int make_import(int fd, uint64_t *size, uint32_t *handle)
 {
 	struct dma_heap_allocation_data data = { .len = *size, .fd_flags = O_CLOEXEC | O_RDWR };
@@ -58,21 +58,19 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "contiguous",
 		.kind = DRM_DGEM_KIND_CONTIGUOUS,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_PREFAULT |
-			  DGEM_KIND_CLEANED | DGEM_KIND_WINDOWS,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_CLEANED |
+			  DGEM_KIND_WINDOWS,
 	}, {
 		.name = "coherent",
 		.kind = DRM_DGEM_KIND_COHERENT,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT |
-			  DGEM_KIND_PREFAULT | DGEM_KIND_AT_ONCE,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
 	}, {
 		.name = "wc",
 		.kind = DRM_DGEM_KIND_COHERENT,
 		.cache = DRM_DGEM_CACHE_WC,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT |
-			  DGEM_KIND_PREFAULT | DGEM_KIND_AT_ONCE,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
 	}, {
 		.name = "pages",
 		.kind = DRM_DGEM_KIND_PAGES,
@@ -88,8 +86,7 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "vmalloc",
 		.kind = DRM_DGEM_KIND_VMALLOC,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_PREFAULT | DGEM_KIND_SCATTERED | DGEM_KIND_CLEANED |
-			  DGEM_KIND_WINDOWS,
+		.traits = DGEM_KIND_SCATTERED | DGEM_KIND_CLEANED | DGEM_KIND_WINDOWS,
 	}, {
 		.name = "direct-pages",
 		.kind = DRM_DGEM_KIND_PAGES,
@@ -106,13 +103,7 @@ const struct dgem_kind dgem_kinds[] = {
 		.name = "reserved",
 		.kind = DRM_DGEM_KIND_RESERVED,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT | DGEM_KIND_AT_ONCE,
-	}, {
-		.name = "noncontiguous",
-		.kind = DRM_DGEM_KIND_NONCONTIGUOUS,
-		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_POOL | DGEM_KIND_CLEANED | DGEM_KIND_WINDOWS,
-		.limit = 1ull << 32,
+		.traits = DGEM_KIND_POOL | DGEM_KIND_ONE_SEGMENT,
 	}, {
 		.name = "user",
 		.kind = DRM_DGEM_KIND_USER,
@@ -124,7 +115,7 @@ const struct dgem_kind dgem_kinds[] = {
 		.kind = DRM_DGEM_KIND_IMPORT,
 		.cache = DRM_DGEM_CACHE_EXPORTER,
 		.caps = DGEM_CAPS_ALL,
-		.traits = DGEM_KIND_FOREIGN | DGEM_KIND_AT_ONCE,
+		.traits = DGEM_KIND_FOREIGN,
 		.make = make_import,
 	},
 	{ }
@@ -139,11 +130,41 @@ bool dgem_kind_fits(const struct dgem_kind *kind, uint32_t need)
 	       (need & DGEM_AND_FOREIGN || !(kind->traits & DGEM_KIND_FOREIGN));
 }
 
-/* The fewest pages that a fault brings in, where so many are left of mapping and object. */
-int dgem_fault_around(const struct dgem_kind *kind)
+/*
+ * Whether the engine works on memory of other drivers. Anybody may import it, but an engine that
+ * does not reach all of the machine's memory is given no job with it. The objects of a job that
+ * shows it are gone when this returns.
+ */
+bool dgem_works_on_imports(int fd)
 {
-	/* before 6.15 the kernel put in struct pages one by one */
-	return kind->traits & DGEM_KIND_DIRECT_IO && dgem_kernel() < 615 ? 1 : 16;
+	int64_t end = dgem_now() + 10 * NSEC_PER_SEC;
+	struct drm_dgem_query_stats before, now;
+	struct drm_dgem_query_engine engine;
+	uint64_t size = DGEM_PAGE;
+	uint32_t handle, own;
+	int err;
+
+	dgem_query_engine(fd, &engine);
+	if (engine.type == DRM_DGEM_ENGINE_CPU)
+		return true;
+
+	dgem_query_stats(fd, &before);
+	if (make_import(fd, &size, &handle))
+		return false;
+	own = dgem_create_contiguous(fd, DGEM_PAGE);
+	err = __dgem_copy(fd, handle, 0, own, 0, 256);
+	igt_assert(!err || err == -EOPNOTSUPP);
+	dgem_sync_start(fd, own, DRM_DGEM_SYNC_WRITE, DGEM_PAGE);
+	dgem_sync_end(fd, own, DRM_DGEM_SYNC_WRITE, DGEM_PAGE);
+	gem_close(fd, handle);
+	gem_close(fd, own);
+	do {
+		dgem_query_stats(fd, &now);
+		if (now.objects <= before.objects)
+			break;
+		dgem_sleep_ms(10);
+	} while (dgem_now() < end);
+	return !err;
 }
 
 bool dgem_has_kind(int fd, const struct dgem_kind *kind)
@@ -155,9 +176,11 @@ bool dgem_has_kind(int fd, const struct dgem_kind *kind)
 
 	if (kind->make) {
 		err = kind->make(fd, &size, &handle);
-		if (!err)
-			gem_close(fd, handle);
-		return err != -ENODEV && err != -EOPNOTSUPP;
+		if (err == -ENODEV)
+			return false;
+		igt_assert_eq(err, 0);
+		gem_close(fd, handle);
+		return dgem_works_on_imports(fd);
 	}
 	dgem_query_device(fd, &device);
 	return device.kinds & (1ull << kind->kind);
@@ -272,8 +295,10 @@ uint32_t dgem_create_filled(int fd, const struct dgem_kind *kind, uint64_t size,
 void dgem_check_object(int fd, uint32_t handle, uint64_t size, uint32_t seed)
 {
 	uint32_t seen = dgem_stage(fd, handle, size);
-	void *ptr = dgem_mmap(fd, seen, size);
+	/* it may be for reading alone */
+	void *ptr = __dgem_mmap(fd, seen, size, PROT_READ, MAP_SHARED);
 
+	igt_assert(ptr != MAP_FAILED);
 	dgem_sync_start(fd, seen, DRM_DGEM_SYNC_READ, size);
 	dgem_check(ptr, 0, size, seed);
 	dgem_sync_end(fd, seen, DRM_DGEM_SYNC_READ, size);

@@ -16,11 +16,6 @@
 #define DGEM_KIND_POOL		0x1
 /* Objects are physically contiguous: one segment for an engine that takes long ones. */
 #define DGEM_KIND_ONE_SEGMENT	0x2
-/* Objects can be mapped as a whole by mmap(): their pages never come and go. */
-#define DGEM_KIND_PREFAULT	0x4
-
-/* Mappings are complete from the start: touching them takes no fault. */
-#define DGEM_KIND_AT_ONCE	0x8
 /* Memory need not be contiguous: objects may be larger than any block that is. */
 #define DGEM_KIND_SCATTERED	0x10
 /* Accesses of the CPU are made within windows: a device may have the memory bounced. */
@@ -30,7 +25,10 @@
 #define DGEM_KIND_DIRECT_IO	0x20
 /* The CPU caches it: what it has cleared has to be written back before a device looks. */
 #define DGEM_KIND_CLEANED	0x40
-/* Mappings are an exporter's: no counts of ours, and no debugger in those of the system's heap. */
+/*
+ * Mappings are an exporter's: no counts of ours. Those of the system's heap are complete from the
+ * start, and have no debugger.
+ */
 #define DGEM_KIND_FOREIGN	0x100
 
 /* What every kind but the borrowed ones can do. */
@@ -52,8 +50,6 @@ struct dgem_kind {
 	uint32_t caps;
 	/* DGEM_KIND_* */
 	uint32_t traits;
-	/* sizes from here on are EINVAL; 0: no other than the device's own limit */
-	uint64_t limit;
 	/* for what CREATE does not make: 0 and a handle, -ENODEV without a maker, or -errno */
 	int (*make)(int fd, uint64_t *size, uint32_t *handle);
 	/* for kinds that have to be told where memory is: fill in the rest, and what comes after */
@@ -74,7 +70,7 @@ extern const struct dgem_kind dgem_kinds[];
 		if (!dgem_has_kind(fd, k)) { } else
 
 bool dgem_kind_fits(const struct dgem_kind *kind, uint32_t need);
-int dgem_fault_around(const struct dgem_kind *kind);
+bool dgem_works_on_imports(int fd);
 bool dgem_has_kind(int fd, const struct dgem_kind *kind);
 void dgem_require_kind(int fd, const struct dgem_kind *kind);
 

@@ -41,7 +41,6 @@
  * @direct-pages: memory in pages, made for direct I/O
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
- * @noncontiguous: one segment behind an IOMMU
  *
  * SUBTEST: jobs-running
  * Description: Running and queued jobs end, with or without an error.

@@ -99,6 +99,16 @@ void dgem_query_device(int fd, struct drm_dgem_query_device *device)
 	query(fd, DRM_DGEM_QUERY_DEVICE, device, sizeof(*device));
 }
 
+/* The bytes in which memory of kinds that allow for it comes and goes */
+uint64_t dgem_granule(int fd)
+{
+	struct drm_dgem_query_device device;
+
+	dgem_query_device(fd, &device);
+	igt_assert(device.granule);
+	return device.granule;
+}
+
 void dgem_query_engine(int fd, struct drm_dgem_query_engine *engine)
 {
 	query(fd, DRM_DGEM_QUERY_ENGINE, engine, sizeof(*engine));
@@ -124,6 +134,14 @@ void dgem_info(int fd, uint32_t handle, struct drm_dgem_info *info)
 	memset(info, 0, sizeof(*info));
 	info->handle = handle;
 	igt_assert_eq(__dgem_info(fd, info), 0);
+}
+
+uint64_t dgem_resident(int fd, uint32_t handle)
+{
+	struct drm_dgem_info info;
+
+	dgem_info(fd, handle, &info);
+	return info.resident;
 }
 
 uint32_t dgem_vmas(int fd, uint32_t handle)
@@ -182,6 +200,18 @@ void dgem_sync_start(int fd, uint32_t handle, uint32_t flags, uint64_t size)
 void dgem_sync_end(int fd, uint32_t handle, uint32_t flags, uint64_t size)
 {
 	igt_assert_eq(__dgem_sync(fd, handle, flags | DRM_DGEM_SYNC_END, 0, size, 0), 0);
+}
+
+int __dgem_purge(int fd, uint32_t handle, uint64_t offset, uint64_t length, uint32_t flags)
+{
+	struct drm_dgem_purge purge = {
+		.handle = handle,
+		.flags = flags,
+		.offset = offset,
+		.length = length,
+	};
+
+	return dgem_ioctl(fd, DRM_IOCTL_DGEM_PURGE, &purge);
 }
 
 /* Returns the dma-buf's file descriptor or a negative errno. */
@@ -319,6 +349,17 @@ void dgem_run(int fd, const struct drm_dgem_op *ops, uint32_t count)
 	syncobj_destroy(fd, done);
 }
 
+/* Queue it; nobody waits for its end. */
+int __dgem_copy(int fd, uint32_t src, uint64_t src_offset, uint32_t dst, uint64_t dst_offset,
+		uint64_t width)
+{
+	struct drm_dgem_op op = dgem_op_copy(src, src_offset, dst, dst_offset, width);
+	struct drm_dgem_submit submit;
+
+	dgem_submit_init(&submit, &op, 1);
+	return __dgem_submit(fd, &submit);
+}
+
 void dgem_copy(int fd, uint32_t src, uint64_t src_offset, uint32_t dst, uint64_t dst_offset,
 	       uint64_t width)
 {
@@ -412,6 +453,64 @@ int dgem_touch(volatile void *ptr, bool write)
 	sigaction(SIGSEGV, &segv, NULL);
 	sigaction(SIGBUS, &bus, NULL);
 	return sig;
+}
+
+/* Pages that a fault brings in where batches do not grow */
+#define WINDOW		16
+
+/* They grow on PCs. */
+static bool batches_grow(void)
+{
+	struct utsname name;
+
+	igt_assert_eq(uname(&name), 0);
+	return strstr(name.machine, "86");
+}
+
+bool dgem_maps_sparsely(int fd, uint32_t handle)
+{
+	struct drm_dgem_info info;
+
+	dgem_info(fd, handle, &info);
+	return batches_grow() && info.kind != DRM_DGEM_KIND_IMPORT &&
+	       info.cache_granted == DRM_DGEM_CACHE_CACHED &&
+	       !(info.create_flags & DRM_DGEM_CREATE_DIRECT_IO);
+}
+
+/* No worse than batches that double from one page on, to the end of the table: 10 for 512 pages */
+static long most_doubling(const void *ptr, uint64_t pages)
+{
+	const uint64_t table = DGEM_PAGE / sizeof(uint64_t);
+	uint64_t at = (uintptr_t)ptr / DGEM_PAGE, end = at + pages, next;
+	long faults = 0;
+
+	for (; at < end; at = next) {
+		next = (at / table + 1) * table;
+		if (next > end)
+			next = end;
+		faults++;
+		for (uint64_t mapped = 1; mapped < next - at; mapped *= 2)
+			faults++;
+	}
+	return faults;
+}
+
+/*
+ * In windows it is one more where the first of them begins in the middle. Before 6.15 the kernel
+ * put in struct pages one by one. The system's heap maps all when mmap() is called.
+ */
+long dgem_most_faults(int fd, uint32_t handle, const void *ptr, uint64_t pages)
+{
+	struct drm_dgem_info info;
+
+	dgem_info(fd, handle, &info);
+	if (info.kind == DRM_DGEM_KIND_IMPORT)
+		return 0;
+	if (info.create_flags & DRM_DGEM_CREATE_DIRECT_IO && dgem_kernel() < 615)
+		return pages;
+	if (dgem_maps_sparsely(fd, handle))
+		return most_doubling(ptr, pages);
+	return (pages + WINDOW - 2) / WINDOW + 1;
 }
 
 int64_t dgem_now(void)

@@ -33,11 +33,13 @@ int dgem_open_other(const char *driver);
 int dgem_ioctl(int fd, unsigned long request, void *arg);
 int __dgem_query(int fd, uint32_t type, void *data, uint32_t *size);
 void dgem_query_device(int fd, struct drm_dgem_query_device *device);
+uint64_t dgem_granule(int fd);
 void dgem_query_engine(int fd, struct drm_dgem_query_engine *engine);
 void dgem_query_stats(int fd, struct drm_dgem_query_stats *stats);
 int __dgem_create(int fd, struct drm_dgem_create *create);
 int __dgem_info(int fd, struct drm_dgem_info *info);
 void dgem_info(int fd, uint32_t handle, struct drm_dgem_info *info);
+uint64_t dgem_resident(int fd, uint32_t handle);
 uint32_t dgem_vmas(int fd, uint32_t handle);
 int __dgem_mmap_offset(int fd, struct drm_dgem_mmap *map);
 uint64_t dgem_mmap_offset(int fd, uint32_t handle);
@@ -47,6 +49,7 @@ int __dgem_sync(int fd, uint32_t handle, uint32_t flags, uint64_t offset, uint64
 		int64_t timeout_ns);
 void dgem_sync_start(int fd, uint32_t handle, uint32_t flags, uint64_t size);
 void dgem_sync_end(int fd, uint32_t handle, uint32_t flags, uint64_t size);
+int __dgem_purge(int fd, uint32_t handle, uint64_t offset, uint64_t length, uint32_t flags);
 int __dgem_export(int fd, uint32_t handle, uint32_t flags);
 int dgem_export(int fd, uint32_t handle);
 int __dgem_import(int fd, int dmabuf, uint32_t *handle);
@@ -68,6 +71,8 @@ int __dgem_job(int fd, struct drm_dgem_job *job);
 void dgem_wait(int fd, uint32_t syncobj);
 bool dgem_signalled(int fd, uint32_t syncobj);
 void dgem_run(int fd, const struct drm_dgem_op *ops, uint32_t count);
+int __dgem_copy(int fd, uint32_t src, uint64_t src_offset, uint32_t dst, uint64_t dst_offset,
+		uint64_t width);
 void dgem_copy(int fd, uint32_t src, uint64_t src_offset, uint32_t dst, uint64_t dst_offset,
 	       uint64_t width);
 
@@ -90,6 +95,12 @@ bool dgem_is_zero(const void *ptr, uint64_t length);
 
 /* Faults: the signal that an access raises, or 0 */
 int dgem_touch(volatile void *ptr, bool write);
+
+/* What touching the pages of a fresh mapping one after another takes at most */
+long dgem_most_faults(int fd, uint32_t handle, const void *ptr, uint64_t pages);
+
+/* Whether a page of an object that is touched alone is mapped alone */
+bool dgem_maps_sparsely(int fd, uint32_t handle);
 
 /* The kernel's version: 612 for 6.12 */
 int dgem_kernel(void);

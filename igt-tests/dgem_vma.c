@@ -38,6 +38,9 @@
  * Description: A debugger reads and writes a mapping, or is told EIO: by one of the system's heap,
  *		and where the kernel lets no debugger at page frames.
  *
+ * SUBTEST: ptrace-read-only-%s
+ * Description: Nobody writes through a mapping that is for reading, no debugger either: EIO.
+ *
  * SUBTEST: outlive-%s
  * Description: A mapping outlives the handle and the file.
  *
@@ -52,13 +55,12 @@
  * @direct-pages: memory in pages, made for direct I/O
  * @direct-vmalloc: single pages, made for direct I/O
  * @reserved: memory out of the instance's pool
- * @noncontiguous: one segment behind an IOMMU
  * @import: memory of the system heap
  *
  * SUBTEST: no-pages-%s
  * Description: Nobody takes references to the pages of a mapping.
  *
- * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, noncontiguous, import
+ * arg[1].values: contiguous, coherent, wc, pages, lazy, vmalloc, reserved, import
  */
 
 IGT_TEST_DESCRIPTION("What the memory management may do with a mapping, and what not.");
@@ -269,6 +271,40 @@ static void test_ptrace(int fd, const struct dgem_kind *kind)
 	gem_close(fd, handle);
 }
 
+/* The process may write /proc/self/mem; the object can be written, but not by this mapping. */
+static void test_ptrace_read_only(int fd, const struct dgem_kind *kind)
+{
+	uint32_t handle = dgem_create_filled(fd, kind, SIZE, 1);
+	uint8_t *ptr = __dgem_mmap(fd, handle, SIZE, PROT_READ, MAP_SHARED), copy[100];
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+
+	igt_assert(ptr != MAP_FAILED);
+	igt_assert_fd(mem);
+	memset(copy, 0xa5, sizeof(copy));
+	for (int touched = 0; touched < 2; touched++) {
+		for (int page = 0; page < PAGES; page += 4) {
+			errno = 0;
+			igt_assert_eq(pwrite(mem, copy, sizeof(copy),
+					     (uintptr_t)ptr + page * DGEM_PAGE), -1);
+			igt_assert_eq(errno, EIO);
+		}
+		dgem_check(ptr, 0, SIZE, 1);
+	}
+	/* reading is another matter */
+	errno = 0;
+	if (dgem_debuggable(kind, ptr)) {
+		igt_assert_eq(pread(mem, copy, sizeof(copy), (uintptr_t)ptr + 77), sizeof(copy));
+		dgem_check(copy, 77, sizeof(copy), 1);
+	}
+	/* nor is it the object's fault */
+	igt_assert_eq(mprotect(ptr, SIZE, PROT_READ | PROT_WRITE), 0);
+	igt_assert_eq(dgem_touch(ptr, true), 0);
+	dgem_check(ptr, 0, SIZE, 1);
+	close(mem);
+	munmap(ptr, SIZE);
+	gem_close(fd, handle);
+}
+
 /* An import's mapping holds its dma-buf rather than the object. */
 static void test_outlive(int fd, const struct dgem_kind *kind)
 {
@@ -306,6 +342,8 @@ static const struct dgem_kind_test tests[] = {
 	{ "no-pages", "Nobody takes references to a mapping's pages.", test_no_pages, 0,
 	  DGEM_KIND_DIRECT_IO },
 	{ "ptrace", "A debugger reads and writes a mapping, or is refused.", test_ptrace },
+	{ "ptrace-read-only", "Nobody writes through a mapping for reading.",
+	  test_ptrace_read_only },
 	{ "outlive", "A mapping outlives the handle and the file.", test_outlive },
 };
 

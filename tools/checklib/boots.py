@@ -36,7 +36,6 @@ class Boot:
 # dumb_buffer@create-clear has two threads that share the largest power of two that can be had:
 # without some room above it, one of them finds contiguous memory fragmented.
 # Our tests have a pool of reserved memory, within reach of edu's 28 bits and below its CMA.
-# The CPU's tests have a pool of zeroed memory as well, whose blocks may lie anywhere.
 # Tests that would only skip are left out: foreign memory where the engine's reach is limited,
 # windows where it has no device, and what takes an IOMMU, a kernel that can sleep or one that
 # bounces whatever devices do. make check-engines has the engines for those that look at what is
@@ -49,7 +48,7 @@ NO_DEVICE = "-dgem_io -dgem_io_vma"
 PARTICULAR = "-dgem_limits -dgem_trace"
 SLOW = "-dgem_direct_io"
 NO_ENGINE = ("-dgem_configfs -dgem_debugfs -dgem_dumb -dgem_fault -dgem_fdinfo -dgem_mmap "
-             "-dgem_pool -dgem_quota -dgem_vma -@dgem_race@(?!mappings$)")
+             "-dgem_quota -dgem_vma -@dgem_race@(?!mappings$)")
 POOL = ["--append", "memmap=16M$0x8000000"]
 LOAD = "load pool=16M@0x8000000"
 ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL]
@@ -59,7 +58,7 @@ BOOTS = (
           f"igt {FAR} {NOWHERE} {PARTICULAR} {SLOW} {NO_ENGINE}",
           "unload"], 2400),
     Boot("cpu", ["--smp", "2", "--load", "", *POOL],
-         [f"{LOAD} engine=cpu pool_mib=8", f"igt {NO_DEVICE} {NOWHERE} {PARTICULAR}", "library",
+         [f"{LOAD} engine=cpu", f"igt {NO_DEVICE} {NOWHERE} {PARTICULAR}", "library",
           "unload"], 2400),
     Boot("upstream", ["--icount", "0", "--smp", "1", "--load", "", "--cma", "124M@0-256M"],
          ["load engine=cpu", "upstream", "lent", "unload"], 1200),

@@ -19,8 +19,8 @@ VIVID = ["--allow-warning", "vivid_thread_vid_"]
 # DRM's helper looks at a commit's new state after hw_done, from when on the next one may free it:
 # seen with page flips on 7.3's bochs and 6.12's cirrus, with dgem in neither's way.
 FREED_STATE = ["--allow-warning", r"KASAN: .* in drm_atomic_helper_wait_for_vblanks"]
-OWN = ("dgem-contiguous,dgem-coherent,dgem-wc,dgem-noncontiguous,dgem-pages,dgem-lazy,"
-       "dgem-vmalloc,dgem-reserved,dgem-user")
+OWN = ("dgem-contiguous,dgem-coherent,dgem-wc,dgem-pages,dgem-lazy,dgem-vmalloc,dgem-reserved,"
+       "dgem-user")
 OTHERS = "heap-system,heap-cma,udmabuf,udmabuf-huge,vgem,vkms,bochs-drm,cirrus"
 VIDEO = "vivid-vmalloc,vivid-contiguous"
 # Where DMA-API debugging complains of a driver that is not ours, or may do so, the cell is tried

@@ -27,7 +27,7 @@ that a DMA engine carries out, ordered by syncobjs and implicit fences.""",
     ("drm/dgem: manage objects in memory of several kinds", """\
 Each kind of memory is one file behind an ops table, so that no kind is
 special-cased outside of its own.""",
-     rf"^{DRIVER}/dgem_(mem|chunk|pool)", ()),
+     rf"^{DRIVER}/dgem_mem", ()),
     ("drm/dgem: share objects by dma-buf", """\
 Exports have ops of dgem's own: tables are split at the importer's segment
 size, and an importer that would bounce is refused. An import is one more kind

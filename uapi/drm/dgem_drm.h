@@ -20,10 +20,21 @@ extern "C" {
  * - Every @pad, every reserved value and every flag not named here must be zero, else -EINVAL.
  * - A handle that this file does not own is -ENOENT; memory that cannot be read or written is
  *   -EFAULT.
- * - A call that fails changes nothing: no handle, fence, mapping or memory stays behind.
+ * - A call that fails changes nothing: no handle, fence or mapping stays behind. There are two
+ *   exceptions. If the answer itself cannot be written (-EFAULT), what the call made stays, as with
+ *   every DRM ioctl, and a handle is the file's to close. Memory of a lazy object that has come
+ *   before a SUBMIT, or its export, fails stays with the object.
  * - Offsets and lengths are bytes. A range that is empty, wraps or reaches past the end of its
  *   object is -EINVAL.
  * - After the device is gone every ioctl answers -ENODEV.
+ *
+ * DOC: what an ioctl answers when there is not enough
+ *
+ * - -ENOSPC is a quota: of the instance, of the file, or of the caller's dmem cgroup.
+ * - -EOVERFLOW is the space of mmap offsets: the file has used up its share of it, which is
+ *   &drm_dgem_query_device.max_size bytes for all of its objects that can be mapped, or there is no
+ *   such range left on the device.
+ * - -ENOMEM is memory, also that of the caller's memory cgroup and RLIMIT_MEMLOCK.
  */
 
 #define DRM_DGEM_QUERY		0x00
@@ -46,8 +57,8 @@ enum drm_dgem_kind {
 	 */
 	DRM_DGEM_KIND_CONTIGUOUS = 0,
 	/**
-	 * @DRM_DGEM_KIND_COHERENT: memory that CPU and device see alike without SYNC, mapped at
-	 * once. With DRM_DGEM_CACHE_WC: write-combined.
+	 * @DRM_DGEM_KIND_COHERENT: memory that CPU and device see alike without SYNC. With
+	 * DRM_DGEM_CACHE_WC: write-combined.
 	 */
 	DRM_DGEM_KIND_COHERENT = 1,
 	/**
@@ -55,13 +66,6 @@ enum drm_dgem_kind {
 	 * -EINVAL, use DRM_IOCTL_PRIME_FD_TO_HANDLE.
 	 */
 	DRM_DGEM_KIND_IMPORT = 2,
-	/**
-	 * @DRM_DGEM_KIND_NONCONTIGUOUS: cached memory that is one segment for the instance's own
-	 * device but need not be contiguous: behind an IOMMU that is a run of I/O addresses over
-	 * scattered pages. Elsewhere 4 GiB and more are -EINVAL. The CPU needs SYNC around its
-	 * accesses.
-	 */
-	DRM_DGEM_KIND_NONCONTIGUOUS = 3,
 	/**
 	 * @DRM_DGEM_KIND_PAGES: cached memory in blocks of pages, the largest that are free. The
 	 * device sees a scatterlist; the CPU needs SYNC around its accesses.
@@ -74,17 +78,17 @@ enum drm_dgem_kind {
 	DRM_DGEM_KIND_VMALLOC = 5,
 	/**
 	 * @DRM_DGEM_KIND_RESERVED: contiguous memory out of the pool that was set aside for the
-	 * instance, if there is one. Mapped at once. Cached, or write-combined where a device does
-	 * not snoop; the CPU needs SYNC around its accesses
+	 * instance, if there is one. Cached, or write-combined where a device does not snoop; the
+	 * CPU needs SYNC around its accesses
 	 */
 	DRM_DGEM_KIND_RESERVED = 6,
 	/**
 	 * @DRM_DGEM_KIND_IO: registers or memory of the engine's PCI device: pages of one of its
-	 * BARs, mapped at once and uncached, or write-combined if asked for and the BAR is
-	 * prefetchable. It cannot be exported. CREATE needs CAP_SYS_RAWIO and a kernel that
-	 * is not locked down (-EPERM); a window that is not within the BAR or does not start on a
-	 * page is -EINVAL, a BAR that the device does not have -ENODEV, one of ports -EOPNOTSUPP,
-	 * one that is in another object -EBUSY.
+	 * BARs, mapped uncached, or write-combined if asked for and the BAR is prefetchable. It
+	 * cannot be exported. CREATE needs CAP_SYS_RAWIO and a kernel that is not locked down
+	 * (-EPERM); a window that is not within the BAR or does not start on a page is -EINVAL, a
+	 * BAR that the device does not have -ENODEV, one of ports -EOPNOTSUPP, one that is in
+	 * another object -EBUSY.
 	 */
 	DRM_DGEM_KIND_IO = 7,
 	/**
@@ -155,8 +159,9 @@ struct drm_dgem_query_device {
 	/** @kinds: bit (1 << kind) for every &enum drm_dgem_kind that CREATE takes here */
 	__u64 kinds;
 	/**
-	 * @max_size: the largest object in bytes that CREATE considers; more is -EINVAL, less may
-	 * be -ENOMEM
+	 * @max_size: the largest object in bytes that CREATE considers, and what all objects of a
+	 * file that can be mapped may have together, whether there is memory in them or not. A
+	 * larger object is -EINVAL, one that together with others is too much -EOVERFLOW
 	 */
 	__u64 max_size;
 	/** @page_size: object sizes are rounded up to a multiple of this many bytes */
@@ -174,6 +179,10 @@ struct drm_dgem_query_device {
 	__u64 file_quota;
 	/** @pool: bytes of the instance's pool of reserved memory, or 0 if it has none */
 	__u64 pool;
+	/** @granule: bytes, a power of two, in which PURGE takes memory away */
+	__u32 granule;
+	/** @pad: zero */
+	__u32 pad;
 };
 
 /** enum drm_dgem_engine_type - who moves the bytes of a SUBMIT */
@@ -239,18 +248,9 @@ struct drm_dgem_query_stats {
 };
 
 /**
- * DRM_DGEM_CREATE_PREFAULT - map the object as a whole when mmap() is called
- *
- * Nobody who touches such a mapping, of the node or of the dma-buf, waits for a page fault. It is
- * made of single pages: mmap() takes longer than the faults of huge pages would altogether. Not for
- * memory that can be purged.
- */
-#define DRM_DGEM_CREATE_PREFAULT	0x1
-
-/**
- * DRM_DGEM_CREATE_LAZY - PAGES: memory comes in blocks of up to 2 MiB, when it is first touched
- * through a mapping or when a SUBMIT works on it; exporting the object brings all of it. It counts
- * against quotas from then on: a page fault that finds no memory, or no quota for it, is a SIGBUS.
+ * DRM_DGEM_CREATE_LAZY - PAGES: memory comes granule by granule, when it is first touched through a
+ * mapping or when a SUBMIT works on it; exporting the object brings all of it. Memory counts
+ * against quotas when it comes: a page fault that finds no memory, or no quota for it, is a SIGBUS.
  */
 #define DRM_DGEM_CREATE_LAZY		0x2
 
@@ -259,7 +259,8 @@ struct drm_dgem_query_stats {
  * from, by direct I/O (O_DIRECT) and io_uring, also with buffers registered there
  *
  * All other mappings, of nodes and of dma-bufs, answer such I/O with -EFAULT. I/O that is under way
- * when the object goes finds its memory; nobody gets that before it is over. SYNC is needed around
+ * when the object goes finds its memory; nobody gets that before it is over, and it counts against
+ * the quotas until then. SYNC is needed around
  * the I/O as around accesses of the CPU. The object can be neither exported nor purged
  * (-EOPNOTSUPP), and the flag goes with no other one (-EINVAL).
  */
@@ -293,8 +294,8 @@ struct drm_dgem_range {
  *
  * Errors: -EINVAL for an unknown kind, cache mode or flag, a cache mode or flag that the kind
  * cannot have, a @size of zero or above &drm_dgem_query_device.max_size, a member that the kind
- * does not use and is not zero; -EOPNOTSUPP for a kind that this instance does not have; -ENOSPC if
- * a quota of the instance, the file or the caller's dmem cgroup does not allow for it; -ENOMEM.
+ * does not use and is not zero; -EOPNOTSUPP for a kind that this instance does not have; -ENOSPC
+ * (a quota), -EOVERFLOW (mmap offsets), -ENOMEM.
  *
  * USER besides: -EINVAL for no range or more than 1024, one that is empty or not of whole pages,
  * or a @size that is not their sum; -E2BIG for an element longer than this kernel knows, with bytes
@@ -391,8 +392,10 @@ struct drm_dgem_info {
  * The node maps objects from their start: mmap() longer than the object is -EINVAL, and so are
  * private (copy on write) mappings. A part of an object is mapped through its dma-buf.
  *
+ * The first call for an import takes a range of mmap offsets for it, on the file's account.
+ *
  * Errors: -ENOENT for an unknown handle, -EINVAL for a non-zero @flags, -EOPNOTSUPP for an object
- * that cannot be mapped.
+ * that cannot be mapped, -EOVERFLOW or -ENOMEM for an import.
  */
 struct drm_dgem_mmap {
 	/** @handle: in: the object */
@@ -552,7 +555,8 @@ struct drm_dgem_syncobj {
  * no fence yet; a descriptor there that is no sync_file), -E2BIG (an element longer than this
  * kernel knows, with bytes set there), -ENOENT (an object or syncobj), -EACCES (writing an object
  * that cannot be written; DRM_DGEM_SUBMIT_HIGH), -EOPNOTSUPP (an object that the engine cannot
- * reach), -ENXIO (a range of an object that was purged), -ENOSPC (a quota does not allow for the
+ * reach), -EBUSY (the engine would work on a bounced copy of an object that an importer has
+ * mapped), -ENXIO (a range of an object that was purged), -ENOSPC (a quota does not allow for the
  * memory of a lazy object), -EMFILE or -ENFILE (no room for a new sync_file), -EFAULT (its
  * descriptor cannot be written, too), -ENOMEM, -ENODEV, -ERESTARTSYS.
  *
@@ -627,31 +631,34 @@ struct drm_dgem_job {
 };
 
 /**
- * DRM_DGEM_PURGE_FORCE - take pages away from user mappings too, which see a hole from then on
+ * DRM_DGEM_PURGE_FORCE - take memory away from user mappings too, which see a hole from then on
  */
 #define DRM_DGEM_PURGE_FORCE	0x1
 
 /**
  * struct drm_dgem_purge - give a part of an object's memory back, for good
  *
- * The range becomes a hole: touching it through a mapping raises SIGBUS, a SUBMIT that works on a
- * byte of it is -ENXIO, and so is exporting the object. What is around the hole stays as it is.
- * Pages may be purged again, and before they ever came. For objects of the kind PAGES that have not
- * been exported: an export lasts as long as any handle of the object.
+ * Memory goes by granules, see &drm_dgem_query_device.granule; the last one of an object may be
+ * shorter. The range becomes a hole: touching it through a mapping raises SIGBUS, a SUBMIT that
+ * works on a byte of it is -ENXIO, and so is exporting the object. What is around the hole stays as
+ * it is. Granules may be purged again, and before they ever came. For objects of the kind PAGES
+ * that are not exported: an export lasts as long as anybody holds the dma-buf, with or without a
+ * handle.
  *
  * Errors: -ENOENT, -EINVAL (unknown flag, a range that is empty, reaches past the end, or does not
- * start and end on a page), -EOPNOTSUPP for an object whose pages have to stay, -EBUSY if the
- * object is mapped into user space (without DRM_DGEM_PURGE_FORCE), exported, or used by a job that
- * is not over, -ENOMEM, -EINTR when interrupted. Nothing has changed then.
+ * start and end with a granule), -EOPNOTSUPP for an object whose pages have to stay, -EBUSY if the
+ * object is mapped into user space (without DRM_DGEM_PURGE_FORCE), exported, mapped by the kernel
+ * or for a device, or used by a job that is not over, -ENOMEM, -EINTR when interrupted. Nothing has
+ * changed then.
  */
 struct drm_dgem_purge {
 	/** @handle: in: the object */
 	__u32 handle;
 	/** @flags: in: DRM_DGEM_PURGE_* */
 	__u32 flags;
-	/** @offset: in: first byte, a multiple of &drm_dgem_query_device.page_size */
+	/** @offset: in: first byte, a multiple of &drm_dgem_query_device.granule */
 	__u64 offset;
-	/** @length: in: bytes, a multiple of it too */
+	/** @length: in: bytes, a multiple of it too, or all up to the object's end */
 	__u64 length;
 };
 

@@ -88,6 +88,9 @@ void print_records(void);
 /* End the program with a message and errno's text. */
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *format, ...);
 
+/* Do so if a function of the library has failed. */
+void check(int ret, const char *what);
+
 /*
  * Sources of buffers
  */
@@ -119,11 +122,6 @@ struct source {
 	int fd;
 	/* open the node; false if this machine has no such source */
 	bool (*open)(struct source *source);
-	/*
-	 * before each create(): have memory ready that is zero already; false if there is none for
-	 * this size. With 0: no more of it. Optional
-	 */
-	bool (*prepare)(const struct source *source, uint64_t size);
 	/* allocate and export, nothing else; 0 or -errno */
 	int (*create)(const struct source *source, struct buffer *buffer);
 	/* fill in the offset for mmap() of the node; with .gem only */
@@ -144,11 +142,14 @@ const struct source *find_source(const char *peer);
  */
 void measure_baseline(uint64_t size, unsigned int times);
 void measure_maps(const struct source *source, uint64_t size, unsigned int times);
+void measure_sparse(const struct source *source, uint64_t size, unsigned int times);
+void measure_windows(const struct source *source, uint64_t size, unsigned int times);
 void measure_imports(const struct source *exporter, uint64_t size, unsigned int times);
 void measure_bounces(uint64_t size, unsigned int times);
 
-/* Prints what it finds at once. */
+/* These print what they find at once. */
 void measure_rates(const struct source *source);
+void measure_stalls(void);
 
 /* Write into every page; the same few instructions for whoever needs them. */
 void touch(void *data, uint64_t size);

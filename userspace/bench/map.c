@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/dma-buf.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -194,6 +195,101 @@ static void measure_way(const struct source *source, const struct buffer *buffer
 	record("munmap", &subject, now() - start, 0);
 }
 
+/* Patterns in which a client touches some pages of a buffer, or all of them. */
+enum pattern {
+	PATTERN_ONE,
+	PATTERN_APART,
+	PATTERN_RANDOM,
+	PATTERN_FORWARDS,
+	PATTERN_BACKWARDS,
+	PATTERNS
+};
+
+static const char * const pattern_names[PATTERNS] = {
+	"sparse-one", "sparse-apart", "sparse-random", "sparse-forwards", "sparse-backwards",
+};
+
+/* Write the pages of a pattern, in their order, out of @count; return how many. */
+static unsigned int list_pages(enum pattern pattern, uint32_t *pages, unsigned int count)
+{
+	const unsigned int apart = pattern == PATTERN_APART ? HUGE / PAGE : 64;
+	unsigned int i, last = 0;
+
+	switch (pattern) {
+	case PATTERN_ONE:
+		pages[0] = count / 2;
+		return 1;
+	case PATTERN_APART:
+		for (i = 0; i < count / apart; i++)
+			pages[i] = i * apart;
+		return i;
+	case PATTERN_RANDOM:
+		/* these factors yield each number once before one repeats, modulo a power of two */
+		for (i = 0; i < count / apart; i++) {
+			last = (last * 5 + 3) % (count / apart);
+			pages[i] = last * apart;
+		}
+		return i;
+	default:
+		for (i = 0; i < count; i++)
+			pages[i] = pattern == PATTERN_FORWARDS ? i : count - 1 - i;
+		return i;
+	}
+}
+
+static __attribute__((noinline)) void touch_pages(void *data, const uint32_t *pages,
+						  unsigned int count)
+{
+	volatile char *bytes = data;
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		bytes[(uint64_t)pages[i] * PAGE] = 1;
+}
+
+static void measure_pattern(const struct source *source, const struct buffer *buffer,
+			    enum pattern pattern, const uint32_t *pages, unsigned int count)
+{
+	struct subject subject = { source->peer, source->kind, "dma-buf", buffer->size };
+	struct mapping mapping = { 0 };
+	uint64_t before, faults, start, taken;
+
+	wait_for_tick();
+	map(&mapping, source, buffer, WAY_DMABUF);
+	before = fault_count();
+	start = now();
+	touch_pages(mapping.data, pages, count);
+	taken = now() - start;
+	faults = fault_count() - before;
+
+	start = begin();
+	if (munmap(mapping.area, mapping.area_size))
+		die("munmap");
+	record(pattern_names[pattern], &subject, taken + now() - start, faults);
+}
+
+void measure_sparse(const struct source *source, uint64_t size, unsigned int times)
+{
+	uint32_t *pages = calloc(size / PAGE, sizeof(*pages));
+	struct buffer buffer = { .size = size };
+	enum pattern pattern;
+
+	if (!pages)
+		die("pages");
+	if (source->create(source, &buffer)) {
+		free(pages);
+		return;
+	}
+	spoil_alignment(&buffer);
+	while (times--) {
+		for (pattern = PATTERN_ONE; pattern < PATTERNS; pattern++)
+			measure_pattern(source, &buffer, pattern, pages,
+					list_pages(pattern, pages, size / PAGE));
+	}
+	destroy_buffer(source, &buffer);
+	free(pages);
+}
+
 static void measure_syncs(const struct source *source, const struct buffer *buffer)
 {
 	struct subject subject = { source->peer, source->kind, "dma-buf", buffer->size };
@@ -215,21 +311,15 @@ static void measure_syncs(const struct source *source, const struct buffer *buff
 	record("sync-page", &subject, now() - start, 0);
 }
 
-/* Memory that was cleared before has to be zero all the same. */
-static void prove_zero(const struct buffer *buffer)
+void measure_windows(const struct source *source, uint64_t size, unsigned int times)
 {
-	uint64_t *data = mmap(NULL, buffer->size, PROT_READ, MAP_SHARED, buffer->dmabuf, 0);
-	uint64_t i, found = 0;
+	struct buffer buffer = { .size = size };
 
-	if (data == MAP_FAILED)
-		die("mmap");
-	for (i = 0; i < buffer->size / sizeof(*data); i++)
-		found |= data[i];
-	munmap(data, buffer->size);
-	if (found) {
-		errno = EUCLEAN;
-		die("memory that is not zero");
-	}
+	if (source->create(source, &buffer))
+		return;
+	while (times--)
+		measure_syncs(source, &buffer);
+	destroy_buffer(source, &buffer);
 }
 
 /* False if there is no memory for it. */
@@ -241,8 +331,6 @@ static bool create(const struct source *source, struct buffer *buffer)
 	uint64_t start, taken;
 	int ret;
 
-	if (source->prepare && !source->prepare(source, buffer->size))
-		return false;
 	wait_for_tick();
 	/*
 	 * CMA begins with giving back the free pages that the processor has at hand. What that
@@ -265,8 +353,6 @@ static bool create(const struct source *source, struct buffer *buffer)
 		die("create of %s", source->peer);
 	}
 	record("create+export", &subject, taken, 0);
-	if (source->prepare)
-		prove_zero(buffer);
 	if (source->locate)
 		source->locate(source, buffer);
 	return true;
@@ -306,8 +392,6 @@ void measure_maps(const struct source *source, uint64_t size, unsigned int times
 		}
 		destroy(source, &buffer);
 	}
-	if (source->prepare)
-		source->prepare(source, 0);
 }
 
 void measure_baseline(uint64_t size, unsigned int times)

@@ -13,18 +13,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 #include <xf86drm.h>
 
 #include "bench.h"
 #include "dgem_drm.h"
 #include "libdrm_dgem.h"
-
-/* the largest object that is made of the pool of zeroed memory */
-#define POOL_MAX	(256 * MIB)
 
 /* Variants of dgem's source: a kind, and a cache mode in the upper half. */
 #define VARIANT(kind, cache)	((kind) | (cache) << 16)
@@ -71,38 +65,6 @@ static int dgem_create(const struct source *source, struct buffer *buffer)
 		return -errno;
 	buffer->handle = create.handle;
 	return gem_export(source, buffer);
-}
-
-/* The pool is filled in the background, while this process sleeps: for up to ten seconds. */
-static bool dgem_prepare(const struct source *source, uint64_t size)
-{
-	const struct timespec pause = { .tv_nsec = 2000000 };
-	int patience = 5000;
-	unsigned long block = HUGE, free = 0;
-	char path[64], text[32];
-	struct stat st;
-	FILE *file;
-
-	if (size % HUGE || size > POOL_MAX || fstat(source->fd, &st))
-		return false;
-	file = fopen("/sys/module/dgem/parameters/pool_mib", "w");
-	if (!file)
-		return false;
-	fprintf(file, "%u\n", (unsigned int)(size / MIB));
-	if (fclose(file))
-		return false;
-	snprintf(path, sizeof(path), "/sys/kernel/debug/dri/%u/dgem_pool", minor(st.st_rdev));
-	do {
-		if (!patience--)
-			die("the pool has only %lu blocks", free);
-		nanosleep(&pause, NULL);
-		file = fopen(path, "r");
-		if (!file ||
-		    fscanf(file, "block=%lu limit=%31s free=%lu", &block, text, &free) != 3)
-			die("%s", path);
-		fclose(file);
-	} while ((uint64_t)free * block < size);
-	return true;
 }
 
 static void dgem_locate(const struct source *source, struct buffer *buffer)
@@ -228,11 +190,7 @@ struct source sources[] = {
 	DGEM_SOURCE("coherent", VARIANT(DRM_DGEM_KIND_COHERENT, DRM_DGEM_CACHE_DEFAULT),
 		    .cma = true),
 	DGEM_SOURCE("pages", VARIANT(DRM_DGEM_KIND_PAGES, DRM_DGEM_CACHE_DEFAULT)),
-	DGEM_SOURCE("pages, pool", VARIANT(DRM_DGEM_KIND_PAGES, DRM_DGEM_CACHE_DEFAULT),
-		    .prepare = dgem_prepare),
 	DGEM_SOURCE("vmalloc", VARIANT(DRM_DGEM_KIND_VMALLOC, DRM_DGEM_CACHE_DEFAULT)),
-	DGEM_SOURCE("noncontiguous",
-		    VARIANT(DRM_DGEM_KIND_NONCONTIGUOUS, DRM_DGEM_CACHE_DEFAULT), .cma = true),
 	DGEM_SOURCE("reserved", VARIANT(DRM_DGEM_KIND_RESERVED, DRM_DGEM_CACHE_DEFAULT)),
 	{
 		.peer = "heap-system", .kind = "pages", .open = heap_system_open,

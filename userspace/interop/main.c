@@ -25,7 +25,6 @@ static const struct exporter exporters[] = {
 	{ "dgem-coherent", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_COHERENT },
 	{ "dgem-wc", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_COHERENT,
 	  DRM_DGEM_CACHE_WC },
-	{ "dgem-noncontiguous", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_NONCONTIGUOUS },
 	{ "dgem-pages", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_PAGES },
 	{ "dgem-lazy", dgem_kind_present, dgem_kind_alloc, DRM_DGEM_KIND_PAGES,
 	  .flags = DRM_DGEM_CREATE_LAZY },

@@ -18,8 +18,7 @@ _Static_assert((int)DGEM_KIND_USER == (int)DRM_DGEM_KIND_USER, "same kind number
 _Static_assert((int)DGEM_KIND_COHERENT == (int)DRM_DGEM_KIND_COHERENT, "same kind numbers");
 _Static_assert((int)DGEM_CACHE_EXPORTER == (int)DRM_DGEM_CACHE_EXPORTER, "same cache numbers");
 _Static_assert((int)DGEM_CACHE_WC == (int)DRM_DGEM_CACHE_WC, "same cache numbers");
-_Static_assert(DGEM_CREATE_PREFAULT == DRM_DGEM_CREATE_PREFAULT &&
-	       DGEM_CREATE_LAZY == DRM_DGEM_CREATE_LAZY &&
+_Static_assert(DGEM_CREATE_LAZY == DRM_DGEM_CREATE_LAZY &&
 	       DGEM_CREATE_DIRECT_IO == DRM_DGEM_CREATE_DIRECT_IO, "same flags");
 _Static_assert(DGEM_READ == DRM_DGEM_SYNC_READ && DGEM_WRITE == DRM_DGEM_SYNC_WRITE,
 	       "same access bits");

@@ -28,6 +28,9 @@ _Static_assert(sizeof(struct dgem_device_info) == sizeof(struct drm_dgem_query_d
 _Static_assert(offsetof(struct dgem_device_info, name) ==
 	       offsetof(struct drm_dgem_query_device, name),
 	       "dgem_device_info is the kernel's answer");
+_Static_assert(offsetof(struct dgem_device_info, granule) ==
+	       offsetof(struct drm_dgem_query_device, granule),
+	       "dgem_device_info is the kernel's answer");
 _Static_assert(sizeof(struct dgem_engine_info) == sizeof(struct drm_dgem_query_engine),
 	       "dgem_engine_info is the kernel's answer");
 _Static_assert(offsetof(struct dgem_engine_info, device) ==

@@ -53,8 +53,6 @@ enum dgem_kind {
 	DGEM_KIND_COHERENT = 1,
 	/** Another driver's dma-buf: dgem_bo_from_dmabuf() makes these, dgem_bo_new() does not */
 	DGEM_KIND_IMPORT = 2,
-	/** Cached; one DMA segment behind an IOMMU. CPU accesses need dgem_bo_sync_*() */
-	DGEM_KIND_NONCONTIGUOUS = 3,
 	/** Cached, in the largest blocks that are free. CPU accesses need dgem_bo_sync_*() */
 	DGEM_KIND_PAGES = 4,
 	/** Cached, in single pages. CPU accesses need dgem_bo_sync_*() */
@@ -67,11 +65,18 @@ enum dgem_kind {
 	DGEM_KIND_USER = 8,
 };
 
-/** Map it as a whole by dgem_bo_map(), in single pages; not DGEM_KIND_PAGES */
-#define DGEM_CREATE_PREFAULT	0x1
-/** DGEM_KIND_PAGES: memory comes when it is touched or a job works on it */
+/**
+ * DGEM_CREATE_LAZY - of DGEM_KIND_PAGES: memory comes granule by granule when it is touched or a
+ * job works on it, and counts against quotas from then on. A touch that finds no memory, or no
+ * quota for it, raises SIGBUS; memory that came before a job was refused stays. Exporting the
+ * object brings all of it.
+ */
 #define DGEM_CREATE_LAZY	0x2
-/** DGEM_KIND_PAGES and _VMALLOC: mappings take direct I/O; no export, no purge, no other flag */
+/**
+ * DGEM_CREATE_DIRECT_IO - of DGEM_KIND_PAGES and _VMALLOC: mappings take direct I/O; no export, no
+ * purge, no other flag. Pages that such I/O still has after the object is gone count against quotas
+ * until they come back.
+ */
 #define DGEM_CREATE_DIRECT_IO	0x4
 
 /** enum dgem_cache - how the CPU caches the memory of a buffer object */
@@ -100,7 +105,10 @@ enum dgem_engine_type {
 struct dgem_device_info {
 	/** Bit (1 << kind) for each enum dgem_kind that dgem_bo_new() takes on this device */
 	uint64_t kinds;
-	/** The largest size that dgem_bo_new() considers */
+	/**
+	 * The largest size that dgem_bo_new() considers, and what all objects of one open device
+	 * that can be mapped may have together, whether there is memory in them or not
+	 */
 	uint64_t max_size;
 	/** Sizes of buffer objects are multiples of this */
 	uint32_t page_size;
@@ -114,6 +122,10 @@ struct dgem_device_info {
 	uint64_t file_quota;
 	/** Bytes of the instance's pool of reserved memory, or 0 if it has none */
 	uint64_t pool;
+	/** Bytes, a power of two, in which dgem_bo_purge() takes memory away */
+	uint32_t granule;
+	/** Zero */
+	uint32_t pad;
 };
 
 /** struct dgem_engine_info - what dgem_device_get_engine() tells */
@@ -297,7 +309,9 @@ int dgem_syncobj_wait(struct dgem_device *dev, uint32_t handle, uint64_t point,
  *
  * Return: 0; -EINVAL for a size of 0 or above the device's max_size, a kind that cannot be
  * allocated, a cache mode that the kind cannot have; -EOPNOTSUPP for a kind that this device does
- * not have; -ENOSPC for more than the device's quota allows; -ENOMEM.
+ * not have; -ENOSPC for more than a quota allows, the device's, the file's or that of the caller's
+ * dmem cgroup; -EOVERFLOW if the file's objects would have more than max_size bytes together;
+ * -ENOMEM.
  */
 int dgem_bo_new(struct dgem_device *dev, uint64_t size, enum dgem_kind kind,
 		enum dgem_cache cache, struct dgem_bo **bo);
@@ -342,6 +356,9 @@ int dgem_bo_new_flags(struct dgem_device *dev, uint64_t size, enum dgem_kind kin
  * @fd: the dma-buf; it stays the caller's and may be closed afterwards
  * @bo: the object, with one reference: the same pointer each time for the same memory, also for
  *	dma-bufs that this device has exported
+ *
+ * A read-only dma-buf makes an object without DGEM_CAP_WRITE, also if it is dgem's own. Whether the
+ * engine reaches the memory shows when a job is to work on it: see dgem_job_submit().
  *
  * Return: 0; -EBADF or -EINVAL if @fd is no dma-buf; what the exporter answers.
  */
@@ -390,7 +407,7 @@ int dgem_bo_get_info(struct dgem_bo *bo, struct dgem_bo_info *info, size_t size)
  *	for good.
  *
  * Return: a new file descriptor, the caller's to close; -EINVAL for another @access; -EOPNOTSUPP
- * for an object that cannot be exported; -EMFILE.
+ * for an object that cannot be exported; -ENXIO for one with a part that was purged; -EMFILE.
  */
 int dgem_bo_dmabuf(struct dgem_bo *bo, uint32_t access);
 
@@ -419,7 +436,8 @@ int dgem_dmabuf_map(int fd, uint64_t offset, uint64_t length, uint32_t access, v
  * The first call makes the mapping and the others return the same address. The mapping goes with
  * as many calls of dgem_bo_unmap(), or with the object.
  *
- * Return: 0; -EOPNOTSUPP for an object that cannot be mapped; errors of mmap().
+ * Return: 0; -EOPNOTSUPP for an object that cannot be mapped; -EOVERFLOW for an import, if the
+ * file's objects would have more than the device's max_size bytes together; errors of mmap().
  */
 int dgem_bo_map(struct dgem_bo *bo, void **ptr);
 
@@ -431,20 +449,22 @@ int dgem_bo_map(struct dgem_bo *bo, void **ptr);
  */
 int dgem_bo_unmap(struct dgem_bo *bo);
 
-/** dgem_bo_purge(): take pages away from mappings too */
+/** dgem_bo_purge(): take memory away from mappings too */
 #define DGEM_PURGE_FORCE	0x1
 
 /**
  * dgem_bo_purge() - give a part of the memory back, for good
  * @bo: the object, of the kind DGEM_KIND_PAGES
- * @offset: first byte, a multiple of the page size
- * @length: bytes, a multiple of it too
+ * @offset: first byte, a multiple of the device's granule
+ * @length: bytes, a multiple of it too, or all up to the end of the object
  * @flags: 0 or DGEM_PURGE_FORCE
  *
- * Touching the range raises SIGBUS from then on, and jobs that work on it are refused with -ENXIO.
+ * Touching the range raises SIGBUS from then on; jobs that work on it, and exports of the object,
+ * are refused with -ENXIO. The rest stays as it is.
  *
  * Return: 0; -EINVAL for a bad range or flag; -EOPNOTSUPP for another kind; -EBUSY for an object
- * that is mapped (without DGEM_PURGE_FORCE), was exported, or is used by a job.
+ * that is mapped (without DGEM_PURGE_FORCE), exported (as long as anybody holds the dma-buf),
+ * mapped by the kernel or for an importer's device, or used by a job.
  */
 int dgem_bo_purge(struct dgem_bo *bo, uint64_t offset, uint64_t length, uint32_t flags);
 
@@ -609,7 +629,9 @@ int dgem_job_wait_sync_file(struct dgem_job *job, int fd);
  * Return: 0; -EINVAL for a job without operations or with too many, a bad range, pitch, alignment,
  * pattern or overlap, a syncobj to wait for without a fence, or a sync_file that is none; -ENOENT
  * for an unknown syncobj; -EACCES for writing a read-only object, or for DGEM_SUBMIT_HIGH;
- * -EOPNOTSUPP for memory that the engine cannot reach.
+ * -EOPNOTSUPP for memory that the engine cannot reach; -EBUSY if it would work on a bounced copy of
+ * an object that an importer has mapped; -ENXIO for a range that was purged; -ENOSPC for more
+ * memory of a lazy object than a quota allows.
  */
 int dgem_job_submit(struct dgem_job *job, uint32_t flags);
 

@@ -125,6 +125,7 @@ static enum tap_result test_new(void)
 
 	check_ok(dgem_device_get_info(device, &info, sizeof(info)));
 	check(info.kinds & (1 << DGEM_KIND_CONTIGUOUS));
+	check(info.granule >= info.page_size && !(info.granule & (info.granule - 1)));
 	check_ok(bo_new(1, &bo));
 	check(objects_alive() == before + 1);
 	check(dgem_bo_size(bo) == info.page_size);

@@ -137,8 +137,8 @@ enum tap_result test_flags(void)
 		{ DGEM_KIND_PAGES, DGEM_CREATE_LAZY, DGEM_CAP_EXPORT, -EFAULT },
 		{ DGEM_KIND_PAGES, DGEM_CREATE_DIRECT_IO, 0, 0 },
 		{ DGEM_KIND_VMALLOC, DGEM_CREATE_DIRECT_IO, 0, 0 },
-		{ DGEM_KIND_VMALLOC, DGEM_CREATE_PREFAULT, DGEM_CAP_EXPORT, -EFAULT },
-		{ DGEM_KIND_CONTIGUOUS, DGEM_CREATE_PREFAULT, DGEM_CAP_EXPORT, -EFAULT },
+		{ DGEM_KIND_VMALLOC, 0, DGEM_CAP_EXPORT, -EFAULT },
+		{ DGEM_KIND_CONTIGUOUS, 0, DGEM_CAP_EXPORT, -EFAULT },
 	};
 	const uint32_t always = DGEM_CAP_MMAP | DGEM_CAP_WRITE;
 	unsigned int i;
@@ -160,7 +160,7 @@ enum tap_result test_flags(void)
 			close(fd);
 		} else {
 			check_result(fd, -EOPNOTSUPP);
-			check_result(dgem_bo_purge(bo, 0, page_size(), 0), -EOPNOTSUPP);
+			check_result(dgem_bo_purge(bo, 0, MIB, 0), -EOPNOTSUPP);
 		}
 		dgem_bo_del(bo);
 	}
@@ -173,9 +173,8 @@ enum tap_result test_bad_flags(void)
 		enum dgem_kind kind;
 		uint32_t flags;
 	} cases[] = {
-		{ DGEM_KIND_PAGES, DGEM_CREATE_PREFAULT },
+		{ DGEM_KIND_PAGES, 0x1 },
 		{ DGEM_KIND_PAGES, DGEM_CREATE_DIRECT_IO | DGEM_CREATE_LAZY },
-		{ DGEM_KIND_VMALLOC, DGEM_CREATE_DIRECT_IO | DGEM_CREATE_PREFAULT },
 		{ DGEM_KIND_VMALLOC, DGEM_CREATE_LAZY },
 		{ DGEM_KIND_CONTIGUOUS, DGEM_CREATE_DIRECT_IO },
 		{ DGEM_KIND_CONTIGUOUS, 0x80000000 },

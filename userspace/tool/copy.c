@@ -32,7 +32,7 @@ static const char usage[] =
 	"  -p, --src-pitch BYTES   from a row of IN to the next (W)\n"
 	"  -q, --dst-pitch BYTES   from a row of OUT to the next (W)\n"
 	"  -K, --src-kind KIND     memory of the source (contiguous): contiguous, coherent, wc,\n"
-	"                          noncontiguous, pages, vmalloc, reserved; user: the tool's own\n"
+	"                          pages, vmalloc, reserved; user: the tool's own\n"
 	"  -L, --dst-kind KIND     memory of the destination (contiguous)\n"
 	"  -T, --timeout SECONDS   give up waiting for the engine (600)\n"
 	"  -d, --device DEVICE     dgem device, by path or name (the first)\n"

@@ -60,6 +60,7 @@ static void print_json(struct json *json, const char *path, const struct report 
 	json_u64(json, "quota", device->quota);
 	json_u64(json, "file_quota", device->file_quota);
 	json_u64(json, "pool", device->pool);
+	json_u64(json, "granule", device->granule);
 
 	json_open_object(json, "engine");
 	json_string(json, "type", engine_type_name(engine->type));
@@ -102,6 +103,8 @@ static void print_text(const char *path, const struct report *report)
 			printf(" %s", kind_name(kind));
 	printf("\n  limits    objects of %" PRIu64 " bytes in pages of %" PRIu32 ", %" PRIu32
 	       " operations a job\n", device->max_size, device->page_size, device->max_ops);
+	printf("            memory given back in granules of %" PRIu32 " bytes\n",
+	       device->granule);
 	if (device->quota)
 		printf("            %" PRIu64 " bytes for all objects together\n", device->quota);
 	if (device->file_quota)

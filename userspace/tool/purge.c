@@ -28,7 +28,12 @@ static const char usage[] =
 	"  -j, --json            print an object of JSON\n"
 	"  -h, --help            print this\n"
 	"\n"
-	"OFFSET and LENGTH are bytes, whole pages; K, M and G may follow them.\n";
+	"OFFSET and LENGTH are bytes; K, M and G may follow them. Memory goes by granules, whose\n"
+	"size \"dgem info\" tells: OFFSET is a multiple of it, and so is LENGTH, unless the range\n"
+	"ends with the object.\n"
+	"\n"
+	"  dgem purge 2M 4M                  the second and the third of four granules of 2 MiB\n"
+	"  dgem purge --size 5M 4M 1M        the last one, which is shorter\n";
 
 struct purge {
 	const char *device;
@@ -88,6 +93,24 @@ static void look(const struct purge *purge, const uint8_t *ptr, struct result *r
 	sigaction(SIGBUS, &old, NULL);
 }
 
+/* The kernel would say no more than EINVAL. */
+static bool range_ok(const struct purge *purge, uint32_t granule)
+{
+	if (!purge->length || purge->offset > purge->size ||
+	    purge->length > purge->size - purge->offset) {
+		complain("the range is empty or ends behind the object's end at %" PRIu64,
+			 purge->size);
+		return false;
+	}
+	if (purge->offset % granule ||
+	    (purge->length % granule && purge->length != purge->size - purge->offset)) {
+		complain("the range does not start and end with a granule of %" PRIu32
+			 " bytes, or with the object's end at %" PRIu64, granule, purge->size);
+		return false;
+	}
+	return true;
+}
+
 static int try_out(const struct purge *purge, struct dgem_bo *bo, struct result *result)
 {
 	uint8_t *ptr;
@@ -141,6 +164,7 @@ static int run(struct purge *purge)
 	struct dgem_device_info info;
 	struct dgem_device *dev;
 	struct dgem_bo *bo;
+	uint32_t granule;
 	int ret, status;
 
 	if (open_device(purge->device, &dev))
@@ -155,7 +179,9 @@ static int run(struct purge *purge)
 	}
 	purge->size = dgem_bo_size(bo);
 	result.page = info.page_size;
-	status = try_out(purge, bo, &result);
+	/* drivers that tell no granule took any pages */
+	granule = info.granule ? info.granule : info.page_size;
+	status = range_ok(purge, granule) ? try_out(purge, bo, &result) : STATUS_USAGE;
 	if (status == STATUS_OK) {
 		report(purge, &result);
 		status = result.wrong ? STATUS_FAILED : STATUS_OK;

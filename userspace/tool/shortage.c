@@ -2,7 +2,7 @@
 /*
  * Copyright (C) 2026 The dgem authors
  *
- * Why there is no memory: which quota, or which pool is short.
+ * Why there is no memory: which quota, which limit, or which pool is short.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -70,13 +70,16 @@ void explain_shortage(struct dgem_device *dev, enum dgem_kind kind, uint64_t siz
 	struct dgem_device_info device;
 	struct dgem_stats stats;
 
-	if (error != -ENOSPC && error != -ENOMEM)
+	if (error != -ENOSPC && error != -EOVERFLOW && error != -ENOMEM)
 		return;
 	if (dgem_device_get_info(dev, &device, sizeof(device)) ||
 	    dgem_device_get_stats(dev, &stats, sizeof(stats)))
 		return;
 	if (error == -ENOSPC)
 		explain_quota(&device, &stats, size);
+	else if (error == -EOVERFLOW)
+		complain("the objects of one client may have %" PRIu64
+			 " bytes together, with memory in them or not", device.max_size);
 	else
 		explain_memory(&device, &stats, kind);
 }

@@ -61,7 +61,7 @@ bool parse_kind(const char *text, enum dgem_kind *kind, enum dgem_cache *cache);
 const char *kind_name(uint32_t kind);
 const char *engine_type_name(uint32_t type);
 
-/* After dgem_bo_new() failed for want of memory: say which quota or which pool is short. */
+/* After dgem_bo_new() failed for want of memory: say which quota, limit or pool is short. */
 void explain_shortage(struct dgem_device *dev, enum dgem_kind kind, uint64_t size, int error);
 
 /* dgem_device_open() with a message that says what to do about it. */

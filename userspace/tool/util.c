@@ -79,7 +79,6 @@ static const struct {
 	{ "contiguous", DGEM_KIND_CONTIGUOUS, DGEM_CACHE_DEFAULT, true },
 	{ "coherent", DGEM_KIND_COHERENT, DGEM_CACHE_DEFAULT, true },
 	{ "wc", DGEM_KIND_COHERENT, DGEM_CACHE_WC, true },
-	{ "noncontiguous", DGEM_KIND_NONCONTIGUOUS, DGEM_CACHE_DEFAULT, true },
 	{ "pages", DGEM_KIND_PAGES, DGEM_CACHE_DEFAULT, true },
 	{ "vmalloc", DGEM_KIND_VMALLOC, DGEM_CACHE_DEFAULT, true },
 	{ "reserved", DGEM_KIND_RESERVED, DGEM_CACHE_DEFAULT, true },
@@ -97,8 +96,8 @@ bool parse_kind(const char *text, enum dgem_kind *kind, enum dgem_cache *cache)
 			return true;
 		}
 	}
-	complain("\"%s\" is not a kind of memory (contiguous, coherent, wc, noncontiguous, pages, "
-		 "vmalloc, reserved, user)", text);
+	complain("\"%s\" is not a kind of memory (contiguous, coherent, wc, pages, vmalloc, "
+		 "reserved, user)", text);
 	return false;
 }
 

@@ -19,7 +19,6 @@
 #include "dgem_gem.h"
 #include "dgem_mapping.h"
 #include "dgem_mem.h"
-#include "dgem_pool.h"
 #include "dgem_quota.h"
 
 /**
@@ -28,8 +27,6 @@
  * "dgem_objects" lists the objects and, since people program FPGAs with them, the DMA addresses at
  * which the engine sees them. Addresses are for root alone, even where debugfs was opened to
  * others: without CAP_SYS_RAWIO when it is opened, reading the file is -EPERM.
- *
- * "dgem_pool" tells of the pool of zeroed memory, which all instances have in common.
  */
 
 static const char *dgem_debugfs_cache(u32 cache)
@@ -59,18 +56,17 @@ static void dgem_debugfs_table(struct seq_file *m, const struct sg_table *sgt, u
 
 static void dgem_debugfs_object(struct seq_file *m, struct dgem_object *obj)
 {
-	struct sg_table *sgt = dgem_gem_engine_sgt(obj);
 	struct dgem_mapping *map;
 	unsigned long page;
 
-	seq_printf(m, "%s size=%zu charged=%llu cache=%s refs=%u handles=%u vmas=%d%s%s\n",
-		   obj->ops->name, obj->base.size, dgem_quota_charged(obj),
+	seq_printf(m, "%s size=%zu charged=%llu cache=%s refs=%u handles=%u ",
+		   obj->ops->name, obj->base.size, atomic64_read(&obj->charged),
 		   dgem_debugfs_cache(obj->cache_granted), kref_read(&obj->base.refcount),
-		   obj->base.handle_count, atomic_read(&obj->vmas),
-		   obj->base.dma_buf ? " dma-buf" : "", obj->readonly ? " read-only" : "");
-	if (sgt)
-		dgem_debugfs_table(m, sgt, 0);
-	xa_for_each(&obj->extents, page, map)
+		   obj->base.handle_count);
+	seq_printf(m, "vmas=%d pins=%d exports=%d%s\n", atomic_read(&obj->vmas),
+		   atomic_read(&obj->pins), max(atomic_read(&obj->exports), 0),
+		   obj->readonly ? " read-only" : "");
+	xa_for_each(&obj->engine_maps, page, map)
 		dgem_debugfs_table(m, map->sgt, map->offset);
 }
 
@@ -96,16 +92,6 @@ static int dgem_debugfs_objects(struct seq_file *m, void *data)
 	return 0;
 }
 
-static int dgem_debugfs_pool(struct seq_file *m, void *data)
-{
-	struct dgem_pool pool;
-
-	dgem_pool_read(&pool);
-	seq_printf(m, "block=%lu limit=%u free=%u hits=%llu misses=%llu shrunk=%llu\n",
-		   DGEM_POOL_BLOCK, pool.limit, pool.count, pool.hits, pool.misses, pool.shrunk);
-	return 0;
-}
-
 /**
  * dgem_debugfs_init - offer the instance's files
  * @ddev: the instance, before it is registered
@@ -113,5 +99,4 @@ static int dgem_debugfs_pool(struct seq_file *m, void *data)
 void dgem_debugfs_init(struct dgem_device *ddev)
 {
 	drm_debugfs_add_file(&ddev->drm, "dgem_objects", dgem_debugfs_objects, NULL);
-	drm_debugfs_add_file(&ddev->drm, "dgem_pool", dgem_debugfs_pool, NULL);
 }

@@ -11,6 +11,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
+#include <drm/drm_vma_manager.h>
 
 #include "compat/dgem_compat.h"
 #include "dgem_debugfs.h"
@@ -19,7 +20,7 @@
 #include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_job.h"
-#include "dgem_mem.h"
+#include "dgem_mapping.h"
 #include "dgem_mem_reserved.h"
 #include "dgem_quota.h"
 
@@ -73,7 +74,7 @@ static u64 dgem_device_reach(const struct dgem_engine *engine)
 {
 	if (!engine->provider)
 		return DMA_BIT_MASK(64);
-	if (device_iommu_mapped(engine->dev) && !dgem_mem_limited(engine->dev))
+	if (dgem_dma_iommu(engine->dev))
 		return DMA_BIT_MASK(64);
 	return dma_get_mask(engine->dev);
 }
@@ -222,10 +223,22 @@ struct dgem_device *dgem_device_create(struct device *dev, const struct drm_driv
 	if (IS_ERR(ddev))
 		return ddev;
 
+	/*
+	 * Lazy objects take mmap offsets without taking memory, and offsets cost nothing: 4 PiB of
+	 * them instead of DRM's 1 TiB, where an offset may be as large
+	 */
+	if (IS_ENABLED(CONFIG_64BIT)) {
+		drm_vma_offset_manager_destroy(ddev->drm.vma_offset_manager);
+		drm_vma_offset_manager_init(ddev->drm.vma_offset_manager,
+					    DRM_FILE_PAGE_OFFSET_START,
+					    (DGEM_FILE_SPACE >> PAGE_SHIFT) << 16);
+	}
+
 	ddev->config = *config;
 	ddev->gem_funcs = gem_funcs;
 	mutex_init(&ddev->objects_lock);
 	INIT_LIST_HEAD(&ddev->objects);
+	init_waitqueue_head(&ddev->objects_gone);
 	mutex_init(&ddev->files_lock);
 	INIT_LIST_HEAD(&ddev->files);
 	ret = drmm_add_action_or_reset(&ddev->drm, dgem_device_release, NULL);

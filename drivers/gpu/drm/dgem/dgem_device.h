@@ -9,6 +9,7 @@
 #include <linux/container_of.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/wait.h>
 
 #include <drm/drm_device.h>
 #include <drm/gpu_scheduler.h>
@@ -69,10 +70,15 @@ struct dgem_device {
 	/** @asleep: the system sleeps, or is about to: no job makes progress, nor times out */
 	bool asleep;
 
-	/** @objects_lock: protects @objects; innermost, nothing is allocated under it */
+	/**
+	 * @objects_lock: protects @objects, and is held as an object gets its mmap offset.
+	 * Innermost: nothing is allocated under it
+	 */
 	struct mutex objects_lock;
 	/** @objects: &dgem_object.node of all objects */
 	struct list_head objects;
+	/** @objects_gone: an object has left @objects */
+	wait_queue_head_t objects_gone;
 
 	/** @files_lock: protects @files and &dgem_file.dead; outer to everything of drm_sched */
 	struct mutex files_lock;

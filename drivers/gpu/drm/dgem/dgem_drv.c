@@ -18,9 +18,9 @@
 #include "dgem_gem.h"
 #include "dgem_ioctl.h"
 #include "dgem_job.h"
+#include "dgem_mem.h"
 #include "dgem_mmap.h"
 #include "dgem_platform.h"
-#include "dgem_pool.h"
 #include "dgem_prime.h"
 #include "dgem_quota.h"
 
@@ -46,13 +46,11 @@
  *   dgem_feed       a job in pieces for a DMA channel
  *   dgem_fill       patterns for it to copy
  *   dgem_prime      dma-buf export and import
- *   dgem_mmap*      user mappings
- *   dgem_sync       CPU access windows
- *   dgem_gem        objects
- *   dgem_mapping    DMA mappings of an object
+ *   dgem_mmap       user mappings
+ *   dgem_gem        objects: their life, who keeps their memory, who reaches it
+ *   dgem_mapping    DMA mappings of an object, CPU access windows
  *   dgem_quota      what objects are charged to
  *   dgem_mem_*      one kind of memory each
- *   dgem_pool       zeroed memory in advance
  *   dgem_range      overflow checks, rectangles, segments
  *   dgem_config     a validated configuration
  */
@@ -65,7 +63,7 @@ static int dgem_open(struct drm_device *drm, struct drm_file *file)
 
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
-	dfile = kzalloc_obj(*dfile);
+	dfile = kzalloc_obj(*dfile, DGEM_GFP);
 	if (!dfile)
 		goto out_exit;
 	dfile->account = dgem_account_new(ddev->config.file_quota);
@@ -117,13 +115,13 @@ static const struct drm_ioctl_desc dgem_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(DGEM_JOB, dgem_ioctl_job, DRM_RENDER_ALLOW),
 };
 
-/* DRM_GEM_FOPS would have a get_unmapped_area for shmem objects, and ioctls that can't be undone */
+/* DRM_GEM_FOPS would have a get_unmapped_area for shmem objects */
 static const struct file_operations dgem_fops = {
 	.owner = THIS_MODULE,
 	.open = drm_open,
 	.release = drm_release,
-	.unlocked_ioctl = dgem_ioctl,
-	.compat_ioctl = dgem_compat_ioctl,
+	.unlocked_ioctl = drm_ioctl,
+	.compat_ioctl = drm_compat_ioctl,
 	.poll = drm_poll,
 	.read = drm_read,
 	.llseek = noop_llseek,
@@ -139,11 +137,15 @@ static const struct file_operations dgem_fops = {
  * 1.0 - QUERY, CREATE, INFO, MMAP, SYNC, SUBMIT (COPY, COPY_2D), PURGE
  * 1.1 - SUBMIT: FILL, FILL_2D, sync_files, HIGH, numbers of jobs; JOB
  * 1.2 - CREATE: DIRECT_IO
+ * 2.0 - CREATE: NONCONTIGUOUS and PREFAULT are gone, -EOVERFLOW is new; PURGE by granules, QUERY
+ *       tells their size; a read-only dma-buf is an import for other files of the instance; SUBMIT
+ *       refuses imports that the engine can't reach
  */
 static const struct drm_driver dgem_driver = {
 	.driver_features = DRIVER_GEM | DRIVER_RENDER | DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE,
 	.open = dgem_open,
 	.postclose = dgem_postclose,
+	.prime_handle_to_fd = dgem_prime_handle_to_fd,
 	.gem_prime_import = dgem_prime_import,
 	.dumb_create = dgem_dumb_create,
 	.dumb_map_offset = dgem_dumb_map_offset,
@@ -153,8 +155,8 @@ static const struct drm_driver dgem_driver = {
 	.fops = &dgem_fops,
 	.name = "dgem",
 	.desc = "DMA GEM",
-	.major = 1,
-	.minor = 2,
+	.major = 2,
+	.minor = 0,
 	DGEM_DRIVER_DATE
 	DGEM_PRIME_HANDLES
 };
@@ -166,12 +168,12 @@ static int __init dgem_init(void)
 	if (drm_firmware_drivers_only())
 		return -ENODEV;
 
-	ret = dgem_pool_module_init();
+	ret = dgem_gem_module_init();
 	if (ret)
 		return ret;
 	ret = dgem_sched_module_init();
 	if (ret)
-		goto err_pool;
+		goto err_gem;
 	ret = dgem_platform_init(&dgem_driver, &dgem_gem_funcs);
 	if (ret)
 		goto err_sched;
@@ -184,8 +186,8 @@ err_platform:
 	dgem_platform_exit();
 err_sched:
 	dgem_sched_module_exit();
-err_pool:
-	dgem_pool_module_exit();
+err_gem:
+	dgem_gem_module_exit();
 	return ret;
 }
 
@@ -194,7 +196,7 @@ static void __exit dgem_exit(void)
 	dgem_configfs_exit();
 	dgem_platform_exit();
 	dgem_sched_module_exit();
-	dgem_pool_module_exit();
+	dgem_gem_module_exit();
 }
 
 module_init(dgem_init);

@@ -24,10 +24,14 @@ struct workqueue_struct;
 struct dgem_engine_ref {
 	/** @obj: the object, with a reference */
 	struct dgem_object *obj;
+	/** @handle: the handle by which the job was given it */
+	u32 handle;
 	/** @read: some operation reads it */
 	bool read;
 	/** @write: some operation writes it */
 	bool write;
+	/** @pinned: dgem_gem_pin() keeps its memory until the job is armed */
+	bool pinned;
 	/** @open: a CPU access window is open (cpu engine) */
 	bool open;
 	/** @map: kernel mapping (cpu engine) */
@@ -52,10 +56,6 @@ struct dgem_engine_op {
 	struct dgem_rect src_rect;
 	/** @dst_rect: what is written */
 	struct dgem_rect dst_rect;
-	/** @src_table: addresses that @src_rect counts from, or NULL: the object's (DMA engine) */
-	struct sg_table *src_table;
-	/** @dst_table: the same for @dst_rect */
-	struct sg_table *dst_table;
 	/** @pattern: what a fill writes, repeated to eight bytes */
 	u64 pattern;
 	/** @pattern_size: bytes of the pattern as it was given; 0 for a copy */
@@ -95,16 +95,15 @@ struct dgem_engine_ops {
 	/** @type: &enum drm_dgem_engine_type */
 	u32 type;
 	/**
-	 * @prepare: make the job's objects reachable. May sleep, allocate and wait for the objects'
-	 * fences; no lock is held. Undone by @unprepare, after an error too. Optional
+	 * @prepare: make the job's objects reachable, one after the other. They are pinned until
+	 * the job is armed. May sleep, allocate and wait for the objects' fences; no lock is held.
+	 * Undone by @unprepare, after an error too
 	 */
 	int (*prepare)(struct dgem_engine *engine, struct dgem_engine_job *job);
 	/**
-	 * @reach: the same for what lasts only if the job is armed before the reservation locks of
-	 * its objects, which are all held, are given back. May allocate, but not wait.
+	 * @unprepare: undo @prepare, the job is over or was never run; may sleep. Optional: objects
+	 * stay mapped for a DMA engine
 	 */
-	int (*reach)(struct dgem_engine *engine, struct dgem_engine_job *job);
-	/** @unprepare: undo @prepare and @reach, the job is over or was never run; may sleep */
 	void (*unprepare)(struct dgem_engine *engine, struct dgem_engine_job *job);
 	/**
 	 * @unprepare_locks: will @unprepare take reservation locks for this job? If not it does
@@ -146,10 +145,17 @@ struct dgem_engine {
 	const struct dgem_engine_ops *ops;
 	/** @ddev: its instance */
 	struct dgem_device *ddev;
-	/** @dev: device for which objects are mapped; the instance's own for the cpu engine */
+	/**
+	 * @dev: device for which objects are mapped, with a reference; the instance's own for the
+	 * cpu engine
+	 */
 	struct device *dev;
-	/** @provider: device whose driver the engine depends on, or NULL */
+	/** @provider: device whose driver the engine depends on, with a reference, or NULL */
 	struct device *provider;
+	/** @limited: there is memory that @dev does not reach, see dgem_dma_limited() */
+	bool limited;
+	/** @bounced: whatever is mapped for @dev is bounced, see dgem_dma_always_bounces() */
+	bool bounced;
 	/** @wq: ordered, the scheduler works here, too; NULL: it has a workqueue of its own */
 	struct workqueue_struct *wq;
 	/** @name: the channel's name, or "cpu" */

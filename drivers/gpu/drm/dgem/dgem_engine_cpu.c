@@ -19,9 +19,8 @@
 #include "dgem_device.h"
 #include "dgem_engine.h"
 #include "dgem_gem.h"
+#include "dgem_mapping.h"
 #include "dgem_mem.h"
-#include "dgem_sparse.h"
-#include "dgem_sync.h"
 
 /**
  * DOC: the cpu engine
@@ -91,7 +90,7 @@ static int dgem_cpu_open(struct dgem_engine_ref *ref)
 	struct dgem_object *obj = ref->obj;
 	int ret;
 
-	if (!obj->ops->sync_waits)
+	if (!obj->dmabuf)
 		return 0;
 
 	/* somebody else's fence must not keep the instance from being removed */
@@ -117,9 +116,27 @@ static int dgem_cpu_close(struct dgem_engine_ref *ref)
 	return dgem_sync_end(ref->obj, 0, ref->obj->base.size, dgem_cpu_dir(ref));
 }
 
+static int dgem_cpu_populate(struct dgem_object *obj, const struct dgem_rect *rect)
+{
+	return dgem_gem_populate(obj, rect->offset, dgem_rect_end(rect) - rect->offset);
+}
+
 static int dgem_cpu_prepare(struct dgem_engine *engine, struct dgem_engine_job *job)
 {
 	u32 i;
+
+	for (i = 0; i < job->count; i++) {
+		const struct dgem_engine_op *op = &job->ops[i];
+		int ret;
+
+		ret = op->pattern_size ? 0 :
+		      dgem_cpu_populate(job->refs[op->src].obj, &op->src_rect);
+		if (ret)
+			return ret;
+		ret = dgem_cpu_populate(job->refs[op->dst].obj, &op->dst_rect);
+		if (ret)
+			return ret;
+	}
 
 	for (i = 0; i < job->ref_count; i++) {
 		struct dgem_engine_ref *ref = &job->refs[i];
@@ -140,32 +157,6 @@ static int dgem_cpu_prepare(struct dgem_engine *engine, struct dgem_engine_job *
 		}
 
 		ret = dgem_cpu_open(ref);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-static int dgem_cpu_reach_rect(struct dgem_object *obj, const struct dgem_rect *rect)
-{
-	u64 first = rect->offset >> PAGE_SHIFT, last = (dgem_rect_end(rect) - 1) >> PAGE_SHIFT;
-
-	return obj->sparse ? dgem_sparse_populate(obj, first, last - first + 1) : 0;
-}
-
-static int dgem_cpu_reach(struct dgem_engine *engine, struct dgem_engine_job *job)
-{
-	u32 i;
-
-	for (i = 0; i < job->count; i++) {
-		const struct dgem_engine_op *op = &job->ops[i];
-		int ret;
-
-		ret = op->pattern_size ? 0 :
-		      dgem_cpu_reach_rect(job->refs[op->src].obj, &op->src_rect);
-		if (ret)
-			return ret;
-		ret = dgem_cpu_reach_rect(job->refs[op->dst].obj, &op->dst_rect);
 		if (ret)
 			return ret;
 	}
@@ -256,7 +247,7 @@ static void dgem_cpu_window(const struct dgem_cpu_side *side, bool begin,
 {
 	u64 length = dgem_rect_end(&side->rect) - side->rect.offset;
 
-	if (!side->ref || side->ref->obj->ops->sync_waits)
+	if (!side->ref || side->ref->obj->dmabuf)
 		return;
 	if (begin)
 		dgem_sync_begin(side->ref->obj, side->rect.offset, length, dir);
@@ -402,13 +393,13 @@ static void dgem_cpu_free(struct dgem_engine *engine)
 	struct dgem_engine_cpu *cpu = to_dgem_engine_cpu(engine);
 
 	destroy_workqueue(engine->wq);
+	put_device(engine->dev);
 	kfree(cpu);
 }
 
 static const struct dgem_engine_ops dgem_engine_cpu_ops = {
 	.type = DRM_DGEM_ENGINE_CPU,
 	.prepare = dgem_cpu_prepare,
-	.reach = dgem_cpu_reach,
 	.unprepare = dgem_cpu_unprepare,
 	.unprepare_locks = dgem_cpu_unprepare_locks,
 	.run = dgem_cpu_run,
@@ -445,7 +436,7 @@ struct dgem_engine *dgem_engine_cpu_create(struct dgem_device *ddev)
 
 	cpu->base.ops = &dgem_engine_cpu_ops;
 	cpu->base.ddev = ddev;
-	cpu->base.dev = ddev->dma_dev;
+	cpu->base.dev = get_device(ddev->dma_dev);
 	cpu->base.name = "cpu";
 	cpu->base.copy_align = 1;
 	cpu->base.max_segment = U32_MAX;

@@ -22,7 +22,7 @@
 #include "dgem_feed.h"
 #include "dgem_fill.h"
 #include "dgem_gem.h"
-#include "dgem_sparse.h"
+#include "dgem_mapping.h"
 
 /**
  * DOC: the dmaengine engine
@@ -40,63 +40,33 @@ static struct dgem_engine_dma *to_dgem_engine_dma(struct dgem_engine *engine)
 	return container_of(engine, struct dgem_engine_dma, base);
 }
 
+static int dgem_dma_reach(struct dgem_engine *engine, struct dgem_object *obj,
+			  const struct dgem_rect *rect)
+{
+	/* only the exporter knows whether the engine could do without a copy */
+	if (obj->foreign && engine->limited)
+		return -EOPNOTSUPP;
+	return dgem_gem_reach(obj, engine->dev, engine->copy_align, rect->offset,
+			      dgem_rect_end(rect) - rect->offset);
+}
+
 static int dgem_dma_prepare(struct dgem_engine *engine, struct dgem_engine_job *job)
 {
 	u32 i;
 
-	for (i = 0; i < job->ref_count; i++) {
-		int ret = dgem_gem_attach_engine(job->refs[i].obj);
-
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-/* the engine sees an object as a whole, or what the operation needs of a sparse one */
-static int dgem_dma_reach_rect(struct dgem_object *obj, struct dgem_rect *rect,
-			       struct sg_table **table)
-{
-	u64 start;
-	int ret;
-
-	if (!obj->sparse)
-		return dgem_gem_map_engine(obj);
-	ret = dgem_sparse_reach(obj, rect->offset, dgem_rect_end(rect) - rect->offset, table,
-				&start);
-	if (!ret)
-		rect->offset -= start;
-	return ret;
-}
-
-static int dgem_dma_reach(struct dgem_engine *engine, struct dgem_engine_job *job)
-{
-	u32 i;
-
 	for (i = 0; i < job->count; i++) {
-		struct dgem_engine_op *op = &job->ops[i];
+		const struct dgem_engine_op *op = &job->ops[i];
 		int ret;
 
 		ret = op->pattern_size ? 0 :
-		      dgem_dma_reach_rect(job->refs[op->src].obj, &op->src_rect, &op->src_table);
+		      dgem_dma_reach(engine, job->refs[op->src].obj, &op->src_rect);
 		if (ret)
 			return ret;
-		ret = dgem_dma_reach_rect(job->refs[op->dst].obj, &op->dst_rect, &op->dst_table);
+		ret = dgem_dma_reach(engine, job->refs[op->dst].obj, &op->dst_rect);
 		if (ret)
 			return ret;
 	}
 	return 0;
-}
-
-static void dgem_dma_unprepare(struct dgem_engine *engine, struct dgem_engine_job *job)
-{
-	u32 i;
-
-	/* objects stay mapped */
-	for (i = 0; i < job->count; i++) {
-		dgem_sparse_put_table(job->ops[i].src_table);
-		dgem_sparse_put_table(job->ops[i].dst_table);
-	}
 }
 
 static void dgem_dma_run(struct dgem_engine *engine, struct dgem_engine_job *job)
@@ -186,6 +156,8 @@ static void dgem_dma_free(struct dgem_engine *engine)
 
 	destroy_workqueue(dma->wq);
 	mutex_destroy(&dma->feed_lock);
+	put_device(dma->base.provider);
+	put_device(dma->base.dev);
 	kfree(dma->base.name);
 	kvfree(dma);
 }
@@ -193,8 +165,6 @@ static void dgem_dma_free(struct dgem_engine *engine)
 static const struct dgem_engine_ops dgem_engine_dma_ops = {
 	.type = DRM_DGEM_ENGINE_DMA,
 	.prepare = dgem_dma_prepare,
-	.reach = dgem_dma_reach,
-	.unprepare = dgem_dma_unprepare,
 	.run = dgem_dma_run,
 	.progress = dgem_dma_progress,
 	.stop = dgem_dma_stop,
@@ -284,8 +254,10 @@ struct dgem_engine *dgem_engine_dma_create(struct dgem_device *ddev, const char 
 	dma->chan = chan;
 	dma->base.ops = &dgem_engine_dma_ops;
 	dma->base.ddev = ddev;
-	dma->base.dev = dmaengine_get_dma_device(chan);
-	dma->base.provider = chan->device->dev;
+	dma->base.dev = get_device(dmaengine_get_dma_device(chan));
+	dma->base.provider = get_device(chan->device->dev);
+	dma->base.limited = dgem_dma_limited(dma->base.dev);
+	dma->base.bounced = dgem_dma_always_bounces(dma->base.dev);
 	dma->base.copy_align = 1U << chan->device->copy_align;
 	dma->base.max_segment = dma_get_max_seg_size(dma->base.dev);
 	return &dma->base;

@@ -16,6 +16,7 @@
 #include "dgem_feed.h"
 #include "dgem_fill.h"
 #include "dgem_gem.h"
+#include "dgem_mem_pages.h"
 #include "dgem_range.h"
 
 /**
@@ -45,10 +46,28 @@
 /* and after how many bytes of small pieces it does */
 #define DGEM_DMA_TELL	SZ_64K
 
-static const struct sg_table *dgem_feed_table(const struct dgem_engine_job *job, u32 ref,
-					      const struct sg_table *table)
+static const struct sg_table *dgem_feed_granule(const void *of, u64 nr)
 {
-	return table ?: dgem_gem_engine_sgt(job->refs[ref].obj);
+	struct dgem_object *obj = (struct dgem_object *)of;
+
+	return dgem_gem_engine_sgt(obj, to_dgem_device(obj->base.dev)->engine->dev,
+				   nr * DGEM_GRANULE);
+}
+
+/* where a rectangle of an object is for the device, counted from the start of the first table */
+static struct dgem_tables dgem_feed_tables(struct dgem_object *obj, struct dgem_rect *rect)
+{
+	struct dgem_tables tables = { .of = obj };
+
+	/* this does not change before the job's fence has signalled: PURGE is -EBUSY */
+	if (obj->sparse) {
+		tables.next = dgem_feed_granule;
+		tables.nr = rect->offset / DGEM_GRANULE;
+		tables.last = (dgem_rect_end(rect) - 1) / DGEM_GRANULE;
+		rect->offset %= DGEM_GRANULE;
+	}
+	tables.first = dgem_feed_granule(obj, tables.nr);
+	return tables;
 }
 
 static void dgem_feed_open_op(struct dgem_engine_dma *dma, struct dgem_engine_job *job)
@@ -60,15 +79,18 @@ static void dgem_feed_open_op(struct dgem_engine_dma *dma, struct dgem_engine_jo
 		.align = dma->base.copy_align,
 		.boundary = dma_get_seg_boundary(dma->base.dev),
 	};
-	const struct sg_table *dst = dgem_feed_table(job, op->dst, op->dst_table);
+	struct dgem_rect dst_rect = op->dst_rect, src_rect;
+	struct dgem_tables dst, src;
 
+	dst = dgem_feed_tables(job->refs[op->dst].obj, &dst_rect);
 	/* a fill is cut as a copy onto itself; where it reads comes in later */
-	if (op->pattern_size)
-		dgem_pieces_init(&dma->pieces, dst, &op->dst_rect, dst, &op->dst_rect, &limits);
-	else
-		dgem_pieces_init(&dma->pieces,
-				 dgem_feed_table(job, op->src, op->src_table), &op->src_rect,
-				 dst, &op->dst_rect, &limits);
+	src = dst;
+	src_rect = dst_rect;
+	if (!op->pattern_size) {
+		src_rect = op->src_rect;
+		src = dgem_feed_tables(job->refs[op->src].obj, &src_rect);
+	}
+	dgem_pieces_init(&dma->pieces, &src, &src_rect, &dst, &dst_rect, &limits);
 }
 
 /* the next piece of the job into the cursor; false if there is none, or an error */

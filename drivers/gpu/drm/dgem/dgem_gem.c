@@ -4,23 +4,30 @@
  */
 
 #include <linux/bits.h>
+#include <linux/dma-buf.h>
 #include <linux/iosys-map.h>
-#include <linux/sizes.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/scatterlist.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include <drm/dgem_drm.h>
+#include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_print.h>
+#include <drm/drm_vma_manager.h>
 
 #include "compat/dgem_compat.h"
 #include "dgem_device.h"
-#include "dgem_engine.h"
 #include "dgem_gem.h"
 #include "dgem_mapping.h"
 #include "dgem_mem.h"
+#include "dgem_mem_pages.h"
 #include "dgem_quota.h"
 #include "dgem_range.h"
-#include "dgem_sparse.h"
 #include "dgem_trace.h"
 
 /**
@@ -30,21 +37,45 @@
  * dgem_gem_publish() on, freed with its last reference. References are held by handles, user
  * mappings, dma-bufs and jobs, so memory never goes away under any of them.
  *
- * Everything that an object has to do with the engine's device ends earlier if that device goes
- * away: dgem_gem_drop_engine() unmaps all objects, which go on to exist without an engine. It and
- * dgem_gem_free() exclude each other by the instance's list lock, which is why that lock is outer
- * to the reservation locks.
+ * Everything that an object has to do with an engine's device ends earlier if that device goes
+ * away: dgem_gem_drop_engine() unmaps all objects, which go on to exist without an engine. It holds
+ * a reference to the object that it works on and no lock of the instance, since the reservation
+ * lock of an import is its exporter's. Objects that are being freed meanwhile unmap themselves; it
+ * waits for them.
+ *
+ * An object made for direct I/O may end while others still have references to its pages. It then
+ * stays in limbo, with its charge, until they have let go, see dgem_gem_scan_limbo().
  */
 
-/* ioctls take up to 1 TiB, the span of DRM's mmap offsets on 64 bit */
-#define DGEM_MAX_SIZE	min_t(u64, SZ_1T, ULONG_MAX & PAGE_MASK)
+/**
+ * DOC: pins
+ *
+ * Memory that can be purged is there as long as somebody needs it. &dgem_object.pins counts, under
+ * the reservation lock, who needs it complete and in place: an importer's DMA mapping, a kernel
+ * mapping, a SUBMIT on its way to arming its job. An armed job has its fence in the reservation
+ * object. &dgem_object.exports counts the dma-bufs alive, from our export to our own release. A
+ * purge looks at all three under the reservation lock (-EBUSY). What DRM knows of a dma-buf
+ * (&drm_gem_object.dma_buf) says nothing: it ends with the last handle, while importers go on.
+ *
+ * Memory of a lazy object comes granule by granule: with a page fault, a SUBMIT, or as the object
+ * is exported, each under the reservation lock of this one object, which is given back after each
+ * granule. No other lock that anybody shares is held then. A granule that was purged never comes
+ * back.
+ */
+
+/* objects whose last reference is gone, but not those to their pages */
+static DEFINE_MUTEX(dgem_limbo_lock);
+static LIST_HEAD(dgem_limbo);
+/* how often to look whether they are */
+#define DGEM_LIMBO_PERIOD	(HZ / 8)
+
+static struct kmem_cache *dgem_objects;
 
 static const struct dgem_mem_ops * const dgem_mem_kinds[] = {
 	&dgem_mem_contiguous,
 	&dgem_mem_coherent,
 	&dgem_mem_pages,
 	&dgem_mem_import,
-	&dgem_mem_noncontiguous,
 	&dgem_mem_user,
 	&dgem_mem_vmalloc,
 	&dgem_mem_reserved,
@@ -76,11 +107,11 @@ u64 dgem_gem_kinds(struct dgem_device *ddev)
 /**
  * dgem_gem_max_size - the largest size that dgem_gem_create() takes
  *
- * Return: bytes.
+ * Return: bytes: a file's share of the mmap offsets.
  */
 u64 dgem_gem_max_size(void)
 {
-	return DGEM_MAX_SIZE;
+	return min_t(u64, DGEM_FILE_SPACE, ULONG_MAX) & PAGE_MASK;
 }
 
 /**
@@ -100,14 +131,14 @@ u32 dgem_gem_caps(const struct dgem_object *obj)
 }
 
 /**
- * dgem_gem_changes - may pages of an object come and go?
+ * dgem_gem_changes - may memory of an object come and go?
  * @obj: the object
  *
- * Return: true if what is there now stays only under the reservation lock.
+ * Return: true if what is there now stays only under the reservation lock, or while it is pinned.
  */
 bool dgem_gem_changes(const struct dgem_object *obj)
 {
-	return obj->ops->purge && !(obj->flags & DRM_DGEM_CREATE_DIRECT_IO);
+	return obj->pages && !(obj->flags & DRM_DGEM_CREATE_DIRECT_IO);
 }
 
 /**
@@ -123,7 +154,8 @@ struct dgem_object *dgem_gem_new(struct dgem_device *ddev, const struct dgem_mem
 {
 	struct dgem_object *obj;
 
-	obj = kzalloc_obj(*obj);
+	/* it may be all the memory that the object ever takes */
+	obj = dgem_memory_spare() ? kmem_cache_zalloc(dgem_objects, DGEM_GFP) : NULL;
 	if (!obj)
 		return ERR_PTR(-ENOMEM);
 
@@ -131,7 +163,7 @@ struct dgem_object *dgem_gem_new(struct dgem_device *ddev, const struct dgem_mem
 	obj->ops = ops;
 	mutex_init(&obj->maps_lock);
 	INIT_LIST_HEAD(&obj->maps);
-	xa_init(&obj->extents);
+	xa_init_flags(&obj->engine_maps, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&obj->node);
 	drm_gem_private_object_init(&ddev->drm, &obj->base, size);
 	return obj;
@@ -145,9 +177,9 @@ void dgem_gem_abort(struct dgem_object *obj)
 {
 	dgem_quota_release(obj);
 	drm_gem_object_release(&obj->base);
-	xa_destroy(&obj->extents);
+	xa_destroy(&obj->engine_maps);
 	mutex_destroy(&obj->maps_lock);
-	kfree(obj);
+	kmem_cache_free(dgem_objects, obj);
 }
 
 /**
@@ -155,17 +187,10 @@ void dgem_gem_abort(struct dgem_object *obj)
  * @obj: the object, with its memory
  *
  * From here on it is freed by its last reference.
- *
- * Return: 0, or an error after which the object is still the caller's.
  */
-int dgem_gem_publish(struct dgem_object *obj)
+void dgem_gem_publish(struct dgem_object *obj)
 {
 	struct dgem_device *ddev = to_dgem_device(obj->base.dev);
-	int ret;
-
-	ret = drm_gem_create_mmap_offset(&obj->base);
-	if (ret)
-		return ret;
 
 	mutex_lock(&ddev->objects_lock);
 	list_add_tail(&obj->node, &ddev->objects);
@@ -173,7 +198,28 @@ int dgem_gem_publish(struct dgem_object *obj)
 
 	atomic64_inc(&ddev->stats.objects);
 	trace_dgem_object_create(obj);
-	return 0;
+}
+
+/**
+ * dgem_gem_offset - see to it that an object can be mapped by an offset of the node
+ * @obj: the object
+ * @account: pays for it, if there is no offset yet
+ *
+ * Own objects have their offset from the start: their dma-bufs are mapped by it too. An import's
+ * mappings are its exporter's, so it gets one when somebody asks.
+ *
+ * Return: 0 or -EOVERFLOW.
+ */
+int dgem_gem_offset(struct dgem_object *obj, struct dgem_account *account)
+{
+	struct dgem_device *ddev = to_dgem_device(obj->base.dev);
+	int ret = 0;
+
+	mutex_lock(&ddev->objects_lock);
+	if (!drm_mm_node_allocated(&obj->base.vma_node.vm_node))
+		ret = dgem_quota_take_offset(obj, account);
+	mutex_unlock(&ddev->objects_lock);
+	return ret;
 }
 
 static const struct dgem_mem_ops *dgem_gem_kind(u32 kind)
@@ -195,7 +241,7 @@ static int dgem_gem_check(struct dgem_device *ddev, const struct dgem_mem_ops *o
 		return -EINVAL;
 	if (args->flags & ~ops->flags)
 		return -EINVAL;
-	/* there is no other way to map struct pages than by faults, and they don't come and go */
+	/* what others hold references to doesn't come and go */
 	if ((args->flags & DRM_DGEM_CREATE_DIRECT_IO) &&
 	    args->flags != DRM_DGEM_CREATE_DIRECT_IO)
 		return -EINVAL;
@@ -207,28 +253,31 @@ static int dgem_gem_check(struct dgem_device *ddev, const struct dgem_mem_ops *o
 
 /*
  * What the CPU has just cleared is still in its caches: clean it for the devices, and have a
- * mapping to do so again after every window. Where the instance's own device would get a bounced
- * copy, so does every other, and what the CPU copies from its caches is never stale.
+ * mapping to do so again in every window. Where whatever is mapped for the instance's own device is
+ * bounced, no device ever sees the memory itself, and what the CPU copies from its caches is never
+ * stale.
  */
 static int dgem_gem_map_own(struct dgem_object *obj)
 {
 	struct device *dev = dgem_dma_dev(obj->base.dev);
 	struct dgem_mapping *map;
 
-	if (!obj->ops->own_map || obj->ops->reaches(obj, dev))
+	if (!obj->ops->own_map || obj->coherent || dgem_dma_always_bounces(dev))
 		return 0;
-	map = dgem_mapping_create(obj, dev, DMA_BIDIRECTIONAL);
+	map = dgem_mapping_create(obj, dev, DGEM_MAPPING_OWN, DMA_BIDIRECTIONAL, 0,
+				  obj->base.size);
 	if (IS_ERR(map))
 		return PTR_ERR(map);
-	dgem_mapping_sync(map, 0, obj->base.size, false);
-	obj->own_map = map;
+	obj->own_sync = map->synced;
 	return 0;
 }
 
 static void dgem_gem_free_memory(struct dgem_object *obj)
 {
-	if (obj->own_map)
-		dgem_mapping_destroy(obj, obj->own_map);
+	struct dgem_mapping *map = list_first_entry_or_null(&obj->maps, struct dgem_mapping, node);
+
+	if (map)
+		dgem_mapping_destroy(obj, map);
 	obj->ops->free(obj);
 }
 
@@ -237,6 +286,8 @@ static void dgem_gem_free_memory(struct dgem_object *obj)
  * @ddev: its instance
  * @account: the account of the file that wants it
  * @args: what is wanted; the handle is not looked at
+ *
+ * No lock is held, the instance may go meanwhile: memory is for a device that stays.
  *
  * Return: the object with one reference, or an error pointer, see &struct drm_dgem_create.
  */
@@ -251,7 +302,7 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, struct dgem_accoun
 	ret = dgem_gem_check(ddev, ops, args);
 	if (ret)
 		return ERR_PTR(ret);
-	ret = dgem_size_round(args->size, DGEM_MAX_SIZE, &bytes);
+	ret = dgem_size_round(args->size, dgem_gem_max_size(), &bytes);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -261,7 +312,6 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, struct dgem_accoun
 	obj->account = dgem_account_get(account);
 	obj->cache_asked = args->cache;
 	obj->flags = args->flags;
-
 	obj->sparse = args->flags & DRM_DGEM_CREATE_LAZY;
 
 	/* memory that comes from elsewhere is somebody else's to count, and none comes of itself */
@@ -270,20 +320,23 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, struct dgem_accoun
 		if (ret)
 			goto err_abort;
 	}
+	if (ops->caps & DRM_DGEM_CAP_MMAP) {
+		ret = dgem_gem_offset(obj, account);
+		if (ret)
+			goto err_abort;
+	}
 
 	ret = ops->alloc(obj, args);
 	if (ret)
 		goto err_abort;
 	ret = dgem_gem_map_own(obj);
-	if (ret)
-		goto err_free;
-	ret = dgem_gem_publish(obj);
-	if (ret)
-		goto err_free;
+	if (ret) {
+		ops->free(obj);
+		goto err_abort;
+	}
+	dgem_gem_publish(obj);
 	return obj;
 
-err_free:
-	dgem_gem_free_memory(obj);
 err_abort:
 	drm_dbg(&ddev->drm, "no %s object of %zu bytes: %d\n", ops->name, bytes, ret);
 	dgem_gem_abort(obj);
@@ -291,18 +344,99 @@ err_abort:
 }
 
 /*
- * Under objects_lock, see DOC, and not under the reservation lock: either this is the object's end,
- * or the instance is unplugged and no job is left, so nobody else looks at the mapping.
+ * Take some pages of an object away from the engines, which are idle as far as they go. The caller
+ * holds the reservation lock, and detaches what is attached when he has given it back. There is one
+ * attachment a device, and one device.
  */
-static void dgem_gem_unmap_engine(struct dgem_object *obj)
+static struct dma_buf_attachment *dgem_gem_unmap_engine(struct dgem_object *obj, u64 first,
+							u64 count)
 {
-	if (obj->engine_map) {
-		dgem_mapping_destroy(obj, obj->engine_map);
-		obj->engine_map = NULL;
+	struct dma_buf_attachment *attach = NULL;
+	struct dgem_mapping *map, *other;
+	unsigned long page;
+
+	dma_resv_assert_held(obj->base.resv);
+
+	xa_for_each_range(&obj->engine_maps, page, map, first, first + count - 1) {
+		xa_erase(&obj->engine_maps, page);
+		for (; map; map = other) {
+			other = map->other;
+			attach = map->attach;
+			WRITE_ONCE(obj->segments, obj->segments - map->sgt->nents);
+			dgem_mapping_destroy(obj, map);
+		}
 	}
-	dgem_sparse_unmap(obj, 0, obj->base.size >> PAGE_SHIFT);
-	if (obj->ops->unmap_engine)
-		obj->ops->unmap_engine(obj);
+	return attach;
+}
+
+/* Unmap an object from the engine's device. debugfs may look at it even as it ends. */
+static void dgem_gem_leave_engine(struct dgem_object *obj)
+{
+	struct dma_buf_attachment *attach;
+
+	/* none comes any more; an exporter may have his lock for long */
+	if (xa_empty(&obj->engine_maps))
+		return;
+	dma_resv_lock(obj->base.resv, NULL);
+	attach = dgem_gem_unmap_engine(obj, 0, obj->base.size >> PAGE_SHIFT);
+	dma_resv_unlock(obj->base.resv);
+	if (attach)
+		dma_buf_detach(obj->dmabuf, attach);
+}
+
+static void dgem_gem_finish(struct dgem_object *obj)
+{
+	dgem_gem_free_memory(obj);
+	dgem_gem_abort(obj);
+}
+
+/* does anybody still have references to pages of an object whose own last reference is gone? */
+static bool dgem_gem_held(struct dgem_object *obj)
+{
+	u64 page = obj->held_from;
+	bool held = obj->ops->held(obj, &page);
+
+	/* whoever held what comes before has let go, and nobody can find it any more */
+	obj->held_from = page;
+	return held;
+}
+
+static void dgem_gem_scan_limbo(struct work_struct *work);
+static DECLARE_DELAYED_WORK(dgem_limbo_work, dgem_gem_scan_limbo);
+
+static void dgem_gem_end_limbo(struct dgem_object *obj)
+{
+	struct drm_device *drm = obj->base.dev;
+
+	list_del(&obj->node);
+	dgem_gem_finish(obj);
+	drm_dev_put(drm);
+}
+
+/*
+ * Nobody tells when the last reference of a pipe, or of I/O under way, to a page is gone. Pages of
+ * an object that ended are in no page table, so references to them only become fewer: each object
+ * is looked at from the page on that was still held the last time.
+ */
+static void dgem_gem_scan_limbo(struct work_struct *work)
+{
+	struct dgem_object *obj, *next;
+	LIST_HEAD(found);
+
+	mutex_lock(&dgem_limbo_lock);
+	list_splice_init(&dgem_limbo, &found);
+	mutex_unlock(&dgem_limbo_lock);
+	list_for_each_entry_safe(obj, next, &found, node) {
+		if (!dgem_gem_held(obj))
+			dgem_gem_end_limbo(obj);
+		cond_resched();
+	}
+
+	mutex_lock(&dgem_limbo_lock);
+	list_splice(&found, &dgem_limbo);
+	if (!list_empty(&dgem_limbo))
+		schedule_delayed_work(&dgem_limbo_work, DGEM_LIMBO_PERIOD);
+	mutex_unlock(&dgem_limbo_lock);
 }
 
 /**
@@ -315,14 +449,55 @@ void dgem_gem_free(struct drm_gem_object *gem)
 	struct dgem_object *obj = to_dgem_object(gem);
 
 	trace_dgem_object_free(obj);
+	dgem_gem_leave_engine(obj);
+
 	mutex_lock(&ddev->objects_lock);
 	list_del(&obj->node);
-	dgem_gem_unmap_engine(obj);
+	mutex_unlock(&ddev->objects_lock);
+	wake_up_all(&ddev->objects_gone);
+	atomic64_dec(&ddev->stats.objects);
+
+	if (!(obj->flags & DRM_DGEM_CREATE_DIRECT_IO) || !dgem_gem_held(obj)) {
+		dgem_gem_finish(obj);
+		return;
+	}
+	drm_dev_get(gem->dev);
+	mutex_lock(&dgem_limbo_lock);
+	list_add_tail(&obj->node, &dgem_limbo);
+	schedule_delayed_work(&dgem_limbo_work, DGEM_LIMBO_PERIOD);
+	mutex_unlock(&dgem_limbo_lock);
+}
+
+/**
+ * dgem_gem_drop_engine - take all objects away from the engine
+ * @ddev: the instance, unplugged, its engine stopped
+ */
+void dgem_gem_drop_engine(struct dgem_device *ddev)
+{
+	struct dgem_object *obj;
+	LIST_HEAD(ending);
+	LIST_HEAD(todo);
+
+	mutex_lock(&ddev->objects_lock);
+	list_splice_init(&ddev->objects, &todo);
+	while ((obj = list_first_entry_or_null(&todo, struct dgem_object, node))) {
+		if (!kref_get_unless_zero(&obj->base.refcount)) {
+			list_move_tail(&obj->node, &ending);
+			continue;
+		}
+		list_move_tail(&obj->node, &ddev->objects);
+		mutex_unlock(&ddev->objects_lock);
+
+		dgem_gem_leave_engine(obj);
+		drm_gem_object_put(&obj->base);
+		mutex_lock(&ddev->objects_lock);
+	}
 	mutex_unlock(&ddev->objects_lock);
 
-	atomic64_dec(&ddev->stats.objects);
-	dgem_gem_free_memory(obj);
-	dgem_gem_abort(obj);
+	wait_event(ddev->objects_gone, list_empty_careful(&ending));
+	/* whoever emptied it has let go of the list as well */
+	mutex_lock(&ddev->objects_lock);
+	mutex_unlock(&ddev->objects_lock);
 }
 
 /**
@@ -338,7 +513,7 @@ size_t dgem_gem_rss(struct drm_gem_object *gem)
 	const struct dgem_object *obj = to_dgem_object(gem);
 	bool borrowed = !obj->ops->alloc || obj->ops->takes_source;
 
-	return borrowed ? gem->size : dgem_quota_charged(obj);
+	return borrowed ? gem->size : atomic64_read(&obj->charged);
 }
 
 /**
@@ -353,19 +528,168 @@ enum drm_gem_object_status dgem_gem_status(struct drm_gem_object *gem)
 }
 
 /**
+ * dgem_gem_populate_locked - see to it that memory has come
+ * @obj: the object, its reservation lock held
+ * @offset: first byte
+ * @length: bytes, not zero, in range
+ *
+ * Return: as dgem_gem_populate().
+ */
+int dgem_gem_populate_locked(struct dgem_object *obj, u64 offset, u64 length)
+{
+	u64 nr = offset / DGEM_GRANULE, last = (offset + length - 1) / DGEM_GRANULE;
+	int ret = 0;
+
+	if (!READ_ONCE(obj->sparse))
+		return 0;
+	for (; !ret && nr <= last; nr++) {
+		ret = dgem_pages_populate(obj, nr);
+		cond_resched();
+	}
+	return ret;
+}
+
+/**
+ * dgem_gem_populate - see to it that memory has come
+ * @obj: the object, its reservation lock not held. It is taken for each granule anew, so whoever
+ *	else wants it waits for one
+ * @offset: first byte
+ * @length: bytes, not zero, in range
+ *
+ * It stays if the object is pinned. What came before an error stays, too.
+ *
+ * Return: 0, -ENXIO if some of it was purged, -ENOSPC if a quota does not allow for it, -ENOMEM, or
+ * -EINTR.
+ */
+int dgem_gem_populate(struct dgem_object *obj, u64 offset, u64 length)
+{
+	u64 end = offset + length;
+	int ret = 0;
+
+	if (!READ_ONCE(obj->sparse))
+		return 0;
+	/* don't take all memory just to find that it isn't enough */
+	if (dgem_pages_missing(obj->pages, offset, length) >> PAGE_SHIFT >= totalram_pages())
+		return -ENOMEM;
+	for (; !ret && offset < end; offset = round_down(offset, DGEM_GRANULE) + DGEM_GRANULE) {
+		ret = dma_resv_lock_interruptible(obj->base.resv, NULL);
+		if (ret)
+			break;
+		ret = dgem_gem_populate_locked(obj, offset, 1);
+		dma_resv_unlock(obj->base.resv);
+	}
+	return ret;
+}
+
+/**
+ * dgem_gem_pin - keep memory from being purged
+ * @obj: the object, its reservation lock held
+ *
+ * Whoever wants memory to be there populates it as well.
+ */
+void dgem_gem_pin(struct dgem_object *obj)
+{
+	dma_resv_assert_held(obj->base.resv);
+	atomic_inc(&obj->pins);
+}
+
+/**
+ * dgem_gem_unpin - undo dgem_gem_pin()
+ * @obj: the object, its reservation lock held
+ */
+void dgem_gem_unpin(struct dgem_object *obj)
+{
+	dma_resv_assert_held(obj->base.resv);
+	drm_WARN_ON_ONCE(obj->base.dev, !atomic_read(&obj->pins));
+	atomic_dec(&obj->pins);
+}
+
+static int dgem_gem_purge_locked(struct dgem_object *obj, u64 offset, u64 length, bool force)
+{
+	struct drm_gem_object *gem = &obj->base;
+	int exports, ret;
+	u64 freed = 0;
+
+	dma_resv_assert_held(gem->resv);
+
+	if (atomic_read(&obj->pins) || (atomic_read(&obj->vmas) && !force) ||
+	    !dma_resv_test_signaled(gem->resv, DMA_RESV_USAGE_BOOKKEEP))
+		return -EBUSY;
+	/* exporting takes no lock of ours: either it finds this, or this finds the dma-buf */
+	exports = atomic_cmpxchg(&obj->exports, 0, DGEM_PURGED);
+	if (exports > 0)
+		return -EBUSY;
+	ret = dgem_pages_punch(obj->pages, offset / DGEM_GRANULE,
+			       (offset + length - 1) / DGEM_GRANULE);
+	if (ret) {
+		atomic_set(&obj->exports, exports);
+		return ret;
+	}
+
+	unmap_mapping_range(gem->dev->anon_inode->i_mapping,
+			    drm_vma_node_offset_addr(&gem->vma_node) + offset, length, 1);
+	/* the first purge ends the mapping of the whole */
+	if (obj->sparse)
+		dgem_gem_unmap_engine(obj, offset >> PAGE_SHIFT, length >> PAGE_SHIFT);
+	else
+		dgem_gem_unmap_engine(obj, 0, gem->size >> PAGE_SHIFT);
+	WRITE_ONCE(obj->sparse, true);
+	dgem_pages_purge(obj->pages, offset / DGEM_GRANULE, (offset + length - 1) / DGEM_GRANULE,
+			 &freed);
+	dgem_quota_uncharge(obj, freed);
+	return 0;
+}
+
+/**
+ * dgem_gem_purge - take memory of an object away for good
+ * @obj: the object
+ * @offset: first byte, on a granule
+ * @length: bytes, not zero, in range, whole granules, or up to the object's end
+ * @force: unmap them from user space if they are mapped
+ *
+ * Return: 0; -EOPNOTSUPP for an object that has no such memory, -EBUSY if it is mapped, exported,
+ * pinned, or used by a job, -ENOMEM, -ENODEV or -EINTR, with nothing changed.
+ */
+int dgem_gem_purge(struct dgem_object *obj, u64 offset, u64 length, bool force)
+{
+	int idx, ret;
+
+	if (!dgem_gem_changes(obj))
+		return -EOPNOTSUPP;
+
+	ret = dma_resv_lock_interruptible(obj->base.resv, NULL);
+	if (ret)
+		return ret;
+	ret = -ENODEV;
+	if (drm_dev_enter(obj->base.dev, &idx)) {
+		ret = dgem_gem_purge_locked(obj, offset, length, force);
+		drm_dev_exit(idx);
+	}
+	dma_resv_unlock(obj->base.resv);
+	return ret;
+}
+
+/**
  * dgem_gem_vmap - kernel mapping of an object, &drm_gem_object_funcs.vmap
  * @gem: the object, its reservation lock held
  * @map: set to the mapping
  *
- * Return: 0, -EOPNOTSUPP for memory that has none, or what the memory kind said.
+ * Return: 0, -EOPNOTSUPP for memory that has none, as dgem_gem_populate(), or what the memory kind
+ * said.
  */
 int dgem_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map)
 {
 	struct dgem_object *obj = to_dgem_object(gem);
+	int ret;
 
 	dma_resv_assert_held(gem->resv);
 
-	return obj->ops->vmap ? obj->ops->vmap(obj, map) : -EOPNOTSUPP;
+	ret = dgem_gem_populate_locked(obj, 0, gem->size);
+	if (!ret)
+		ret = obj->ops->vmap(obj, map);
+	if (!ret)
+		dgem_gem_pin(obj);
+	return ret;
 }
 
 /**
@@ -381,76 +705,172 @@ void dgem_gem_vunmap(struct drm_gem_object *gem, struct iosys_map *map)
 
 	if (obj->ops->vunmap)
 		obj->ops->vunmap(obj, map);
+	dgem_gem_unpin(obj);
 }
 
-/**
- * dgem_gem_attach_engine - what has to come before dgem_gem_map_engine()
- * @obj: the object, its reservation lock not held
- *
- * Memory that is somebody else's to map is mapped here.
- *
- * Return: 0, -EINTR, or what the exporter of an import said.
- */
-int dgem_gem_attach_engine(struct dgem_object *obj)
+/* the mapping of a page for an engine's device, if there is one */
+static struct dgem_mapping *dgem_gem_engine_map(struct dgem_object *obj, const struct device *dev,
+						u64 page)
 {
-	struct dgem_engine *engine = to_dgem_device(obj->base.dev)->engine;
+	struct dgem_mapping *map = xa_load(&obj->engine_maps, page);
 
-	return obj->ops->map_engine ? obj->ops->map_engine(obj, engine) : 0;
+	while (map && map->dev != dev)
+		map = map->other;
+	return map;
 }
 
-/**
- * dgem_gem_map_engine - let the engine reach an object
- * @obj: the object after dgem_gem_attach_engine(), its reservation lock held
- *
- * The mapping stays until the object or the engine goes away.
- *
- * Return: 0, or what the DMA API said.
- */
-int dgem_gem_map_engine(struct dgem_object *obj)
+static int dgem_gem_add_engine_map(struct dgem_object *obj, struct dgem_mapping *map)
 {
-	struct dgem_engine *engine = to_dgem_device(obj->base.dev)->engine;
-	struct dgem_mapping *map;
+	u64 page = map->offset >> PAGE_SHIFT;
 
-	dma_resv_assert_held(obj->base.resv);
-
-	if (obj->engine_map || obj->sgt)
-		return 0;
-
-	map = dgem_mapping_create(obj, engine->dev,
-				  obj->readonly ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL);
-	if (IS_ERR(map))
-		return PTR_ERR(map);
-
-	dgem_mapping_to_engine(obj, map);
-	obj->engine_map = map;
+	map->other = xa_load(&obj->engine_maps, page);
+	if (xa_is_err(xa_store(&obj->engine_maps, page, map, DGEM_GFP))) {
+		dgem_mapping_destroy(obj, map);
+		return -ENOMEM;
+	}
+	WRITE_ONCE(obj->segments, obj->segments + map->sgt->nents);
 	return 0;
 }
 
-/**
- * dgem_gem_engine_sgt - the table that the engine uses
- * @obj: an object after dgem_gem_map_engine()
- *
- * Return: the table, or NULL.
- */
-struct sg_table *dgem_gem_engine_sgt(const struct dgem_object *obj)
+/* get or make an engine's mapping of a granule, or of the whole object if it is not sparse */
+static int dgem_gem_map_engine(struct dgem_object *obj, struct device *dev, u64 offset)
 {
-	return obj->engine_map ? obj->engine_map->sgt : obj->sgt;
+	enum dma_data_direction dir = obj->readonly ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL;
+	u64 length = obj->base.size;
+	struct dgem_mapping *map;
+
+	if (dgem_gem_engine_map(obj, dev, offset >> PAGE_SHIFT))
+		return 0;
+	if (obj->sparse)
+		length = dgem_pages_granule_bytes(obj->pages, offset / DGEM_GRANULE);
+	map = dgem_mapping_create(obj, dev, DGEM_MAPPING_ENGINE, dir, offset, length);
+	return IS_ERR(map) ? PTR_ERR(map) : dgem_gem_add_engine_map(obj, map);
+}
+
+/* dma_buf_attach() takes the reservation lock itself: attach first, then map under the lock */
+static int dgem_gem_reach_import(struct dgem_object *obj, struct device *dev, u32 align)
+{
+	struct dma_buf_attachment *attach;
+	struct dgem_mapping *map;
+	bool taken = false;
+	int idx, ret;
+
+	attach = dma_buf_attach(obj->dmabuf, dev);
+	if (IS_ERR(attach))
+		return PTR_ERR(attach);
+	ret = dma_resv_lock_interruptible(obj->base.resv, NULL);
+	if (ret)
+		goto out_detach;
+	/* mapping waits for what the exporter moves: do so where nobody's unplugging waits, too */
+	dma_resv_wait_timeout(obj->base.resv, DMA_RESV_USAGE_KERNEL, true, MAX_SCHEDULE_TIMEOUT);
+	ret = -ENODEV;
+	if (drm_dev_enter(obj->base.dev, &idx)) {
+		ret = 0;
+		/* another job may have been faster */
+		if (!dgem_gem_engine_map(obj, dev, 0)) {
+			map = dgem_mapping_create_import(obj, attach, align);
+			ret = IS_ERR(map) ? PTR_ERR(map) : dgem_gem_add_engine_map(obj, map);
+			taken = !ret;
+		}
+		drm_dev_exit(idx);
+	}
+	dma_resv_unlock(obj->base.resv);
+out_detach:
+	if (!taken)
+		dma_buf_detach(obj->dmabuf, attach);
+	return ret;
 }
 
 /**
- * dgem_gem_drop_engine - take all objects away from the engine
- * @ddev: the instance, unplugged, its engine stopped
+ * dgem_gem_reach - let an engine reach a part of an object
+ * @obj: the object, pinned if its memory may change; no lock is held
+ * @dev: the engine's device
+ * @align: bytes, a power of two, at whose multiples the engine starts and ends
+ * @offset: first byte
+ * @length: bytes, not zero, in range
+ *
+ * dgem_gem_engine_sgt() finds the addresses. Mappings stay until the memory, the device or the
+ * object goes away.
+ *
+ * Return: 0, as dgem_gem_populate() or dgem_mapping_create(), what the exporter of an import said,
+ * or -ENODEV.
  */
-void dgem_gem_drop_engine(struct dgem_device *ddev)
+int dgem_gem_reach(struct dgem_object *obj, struct device *dev, u32 align, u64 offset, u64 length)
 {
-	struct dgem_object *obj;
+	u64 end = offset + length;
+	int idx, ret;
 
-	mutex_lock(&ddev->objects_lock);
-	list_for_each_entry(obj, &ddev->objects, node) {
-		/* what the engine wrote outlives it, in a bounced mapping too */
-		if (obj->engine_map)
-			dgem_mapping_sync(obj->engine_map, 0, obj->base.size, true);
-		dgem_gem_unmap_engine(obj);
+	/* what is not sparse is mapped as a whole, and stays so while the device does */
+	if (!READ_ONCE(obj->sparse) && drm_dev_enter(obj->base.dev, &idx)) {
+		bool mapped = dgem_gem_engine_sgt(obj, dev, 0);
+
+		drm_dev_exit(idx);
+		if (mapped)
+			return 0;
 	}
-	mutex_unlock(&ddev->objects_lock);
+	if (obj->dmabuf)
+		return dgem_gem_reach_import(obj, dev, align);
+	ret = dgem_gem_populate(obj, offset, length);
+	if (ret)
+		return ret;
+
+	offset = round_down(offset, DGEM_GRANULE);
+	do {
+		ret = dma_resv_lock_interruptible(obj->base.resv, NULL);
+		if (ret)
+			return ret;
+		if (!obj->sparse) {
+			offset = 0;
+			end = 0;
+		}
+		ret = -ENODEV;
+		if (drm_dev_enter(obj->base.dev, &idx)) {
+			ret = dgem_gem_map_engine(obj, dev, offset);
+			drm_dev_exit(idx);
+		}
+		dma_resv_unlock(obj->base.resv);
+		offset += DGEM_GRANULE;
+	} while (!ret && offset < end);
+	return ret;
+}
+
+/**
+ * dgem_gem_engine_sgt - the DMA addresses of an object for an engine
+ * @obj: an object after dgem_gem_reach()
+ * @dev: the engine's device
+ * @offset: first byte of a granule of an object that is sparse, else 0
+ *
+ * Return: the table of the granule, or of the whole object; NULL if it is not mapped.
+ */
+struct sg_table *dgem_gem_engine_sgt(struct dgem_object *obj, const struct device *dev, u64 offset)
+{
+	struct dgem_mapping *map = dgem_gem_engine_map(obj, dev, offset >> PAGE_SHIFT);
+
+	return map ? map->sgt : NULL;
+}
+
+/**
+ * dgem_gem_module_init - what all instances share
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int dgem_gem_module_init(void)
+{
+	dgem_objects = KMEM_CACHE(dgem_object, SLAB_ACCOUNT);
+	return dgem_objects ? 0 : -ENOMEM;
+}
+
+/**
+ * dgem_gem_module_exit - undo dgem_gem_module_init(); no object has a reference left
+ *
+ * Pages that others still hold are theirs from here on.
+ */
+void dgem_gem_module_exit(void)
+{
+	struct dgem_object *obj, *next;
+
+	cancel_delayed_work_sync(&dgem_limbo_work);
+	list_for_each_entry_safe(obj, next, &dgem_limbo, node)
+		dgem_gem_end_limbo(obj);
+	kmem_cache_destroy(dgem_objects);
 }

@@ -22,71 +22,25 @@
 #include "dgem_gem.h"
 #include "dgem_ioctl.h"
 #include "dgem_log.h"
+#include "dgem_mapping.h"
 #include "dgem_mem.h"
+#include "dgem_mem_pages.h"
 #include "dgem_mem_reserved.h"
 #include "dgem_op.h"
 #include "dgem_quota.h"
 #include "dgem_range.h"
-#include "dgem_sparse.h"
 #include "dgem_submit.h"
-#include "dgem_sync.h"
 
 /**
  * DOC: ioctls
  *
- * Each refuses what it does not know, makes sure that the instance stays for the time being, and
- * calls the file that knows how. What user space sees is documented in the uAPI header.
+ * Each refuses what it does not know, and calls the file that knows how. DRM has seen to it that
+ * the instance is there; whoever touches the engine's device makes sure that it stays meanwhile.
+ * What user space sees is documented in the uAPI header.
  */
 
 /* the longest answer that a client may make room for */
 #define DGEM_MAX_ANSWER	4096
-
-/*
- * DRM copies an answer out when all is done, and can't undo what was done if that fails. So a byte
- * of each page is written before, with what it is: a job is short, and fault_in_safe_writeable(),
- * which goes the way of a fault, would take a tenth of it.
- */
-static bool dgem_answer_fits(unsigned int cmd, unsigned long arg)
-{
-	unsigned long size = cmd & IOC_OUT ? _IOC_SIZE(cmd) : 0, at;
-	char byte;
-
-	for (at = arg; at - arg < size; at = ALIGN(at + 1, PAGE_SIZE)) {
-		char __user *page = (char __user *)at;
-
-		if (get_user(byte, page) || put_user(byte, page))
-			return false;
-	}
-	return true;
-}
-
-/**
- * dgem_ioctl - any ioctl, DRM's own too, &file_operations.unlocked_ioctl
- * @file: the DRM file
- * @cmd: the ioctl
- * @arg: user pointer to its argument
- *
- * Return: 0 or an error; -EFAULT, with nothing done, if the answer has nowhere to go.
- */
-long dgem_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	return dgem_answer_fits(cmd, arg) ? drm_ioctl(file, cmd, arg) : -EFAULT;
-}
-
-#ifdef CONFIG_COMPAT
-/**
- * dgem_compat_ioctl - the same for a 32-bit caller, &file_operations.compat_ioctl
- * @file: the DRM file
- * @cmd: the ioctl
- * @arg: user pointer to its argument
- *
- * Return: as dgem_ioctl().
- */
-long dgem_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	return dgem_answer_fits(cmd, arg) ? drm_compat_ioctl(file, cmd, arg) : -EFAULT;
-}
-#endif
 
 /**
  * union dgem_answer - room for any answer to a QUERY
@@ -109,6 +63,7 @@ static u32 dgem_query_device(struct dgem_device *ddev, struct drm_dgem_query_dev
 	answer->quota = ddev->config.quota;
 	answer->file_quota = ddev->config.file_quota;
 	answer->pool = dgem_reserved_size(ddev);
+	answer->granule = DGEM_GRANULE;
 	strscpy(answer->name, ddev->config.name, sizeof(answer->name));
 	return sizeof(*answer);
 }
@@ -206,22 +161,14 @@ int dgem_ioctl_create(struct drm_device *drm, void *data, struct drm_file *file)
 	struct drm_dgem_create *args = data;
 	struct dgem_file *dfile = file->driver_priv;
 	struct dgem_object *obj;
-	int idx, ret;
-
-	if (!drm_dev_enter(drm, &idx))
-		return -ENODEV;
+	int ret;
 
 	obj = dgem_gem_create(to_dgem_device(drm), dfile->account, args);
-	if (IS_ERR(obj)) {
-		ret = PTR_ERR(obj);
-		goto out_exit;
-	}
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
 	args->size = obj->base.size;
 	ret = drm_gem_handle_create(file, &obj->base, &args->handle);
 	drm_gem_object_put(&obj->base);
-
-out_exit:
-	drm_dev_exit(idx);
 	return ret;
 }
 
@@ -250,6 +197,21 @@ int dgem_dumb_create(struct drm_file *file, struct drm_device *drm,
 	return 0;
 }
 
+/* the offset of an object, which has one from now on */
+static int dgem_map_offset(struct drm_file *file, struct drm_gem_object *gem, u64 *offset)
+{
+	struct dgem_file *dfile = file->driver_priv;
+	struct dgem_object *obj = to_dgem_object(gem);
+	int ret;
+
+	if (!(dgem_gem_caps(obj) & DRM_DGEM_CAP_MMAP))
+		return -EOPNOTSUPP;
+	ret = dgem_gem_offset(obj, dfile->account);
+	if (!ret)
+		*offset = drm_vma_node_offset_addr(&gem->vma_node);
+	return ret;
+}
+
 /**
  * dgem_dumb_map_offset - DRM_IOCTL_MODE_MAP_DUMB, &drm_driver.dumb_map_offset
  * @file: the caller
@@ -257,33 +219,21 @@ int dgem_dumb_create(struct drm_file *file, struct drm_device *drm,
  * @handle: the object
  * @offset: set to what mmap() wants
  *
- * DRM knows imports by an attachment, which ours don't always have.
+ * DRM's helper knows imports by an attachment, which ours don't always have, and takes offsets on
+ * nobody's account.
  *
  * Return: 0, -ENOENT, or -EINVAL for an import, as with all drivers.
  */
 int dgem_dumb_map_offset(struct drm_file *file, struct drm_device *drm, u32 handle, u64 *offset)
 {
 	struct drm_gem_object *gem = drm_gem_object_lookup(file, handle);
-	bool import;
+	int ret;
 
 	if (!gem)
 		return -ENOENT;
-	import = to_dgem_object(gem)->dmabuf;
+	ret = to_dgem_object(gem)->dmabuf ? -EINVAL : dgem_map_offset(file, gem, offset);
 	drm_gem_object_put(gem);
-	return import ? -EINVAL : drm_gem_dumb_map_offset(file, drm, handle, offset);
-}
-
-static u32 dgem_segments(struct dgem_object *obj)
-{
-	struct sg_table *sgt;
-	u32 segments;
-
-	/* the engine's mapping comes with the first job and may go with the engine */
-	dma_resv_lock(obj->base.resv, NULL);
-	sgt = dgem_gem_engine_sgt(obj);
-	segments = sgt ? sgt->nents : obj->extent_segments;
-	dma_resv_unlock(obj->base.resv);
-	return segments;
+	return ret;
 }
 
 /**
@@ -299,17 +249,12 @@ int dgem_ioctl_info(struct drm_device *drm, void *data, struct drm_file *file)
 	struct drm_dgem_info *args = data;
 	struct drm_gem_object *gem;
 	struct dgem_object *obj;
-	int idx;
 
 	if (args->flags || args->pad)
 		return -EINVAL;
 	gem = drm_gem_object_lookup(file, args->handle);
 	if (!gem)
 		return -ENOENT;
-	if (!drm_dev_enter(drm, &idx)) {
-		drm_gem_object_put(gem);
-		return -ENODEV;
-	}
 
 	obj = to_dgem_object(gem);
 	args->size = gem->size;
@@ -317,13 +262,12 @@ int dgem_ioctl_info(struct drm_device *drm, void *data, struct drm_file *file)
 	args->caps = dgem_gem_caps(obj);
 	args->cache_asked = obj->cache_asked;
 	args->cache_granted = obj->cache_granted;
-	args->segments = dgem_segments(obj);
+	args->segments = READ_ONCE(obj->segments);
 	args->vmas = atomic_read(&obj->vmas);
-	args->resident = dgem_quota_charged(obj);
+	args->resident = atomic64_read(&obj->charged);
 	args->create_flags = obj->flags;
 	args->pad2 = 0;
 
-	drm_dev_exit(idx);
 	drm_gem_object_put(gem);
 	return 0;
 }
@@ -340,19 +284,14 @@ int dgem_ioctl_mmap(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_dgem_mmap *args = data;
 	struct drm_gem_object *gem;
-	int ret = 0;
+	int ret;
 
 	if (args->flags)
 		return -EINVAL;
 	gem = drm_gem_object_lookup(file, args->handle);
 	if (!gem)
 		return -ENOENT;
-
-	if (dgem_gem_caps(to_dgem_object(gem)) & DRM_DGEM_CAP_MMAP)
-		args->offset = drm_vma_node_offset_addr(&gem->vma_node);
-	else
-		ret = -EOPNOTSUPP;
-
+	ret = dgem_map_offset(file, gem, &args->offset);
 	drm_gem_object_put(gem);
 	return ret;
 }
@@ -361,7 +300,7 @@ static int dgem_sync_range(struct dgem_object *obj, const struct drm_dgem_sync *
 {
 	bool read = args->flags & DRM_DGEM_SYNC_READ, write = args->flags & DRM_DGEM_SYNC_WRITE;
 	enum dma_data_direction dir;
-	int idx, ret;
+	int ret;
 
 	ret = dgem_range_check(args->offset, args->length, obj->base.size);
 	if (ret)
@@ -369,22 +308,22 @@ static int dgem_sync_range(struct dgem_object *obj, const struct drm_dgem_sync *
 	if (write && obj->readonly)
 		return -EACCES;
 
-	/* this may take long, and must not keep the instance from being removed */
+	/* neither this nor an exporter's own waiting keeps any device from being removed */
 	if (!(args->flags & DRM_DGEM_SYNC_END)) {
-		ret = dgem_sync_wait(obj, write, drm_timeout_abs_to_jiffies(args->timeout_ns));
+		ret = dgem_sync_wait(obj, write, 0);
+		if (ret == -ETIME)
+			ret = dgem_sync_wait(obj, write,
+					     drm_timeout_abs_to_jiffies(args->timeout_ns));
 		if (ret)
 			return ret;
 	}
 
-	if (!drm_dev_enter(obj->base.dev, &idx))
+	if (drm_dev_is_unplugged(obj->base.dev))
 		return -ENODEV;
 	dir = read && write ? DMA_BIDIRECTIONAL : write ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
 	if (args->flags & DRM_DGEM_SYNC_END)
-		ret = dgem_sync_end(obj, args->offset, args->length, dir);
-	else
-		ret = dgem_sync_begin(obj, args->offset, args->length, dir);
-	drm_dev_exit(idx);
-	return ret;
+		return dgem_sync_end(obj, args->offset, args->length, dir);
+	return dgem_sync_begin(obj, args->offset, args->length, dir);
 }
 
 /**
@@ -423,13 +362,7 @@ int dgem_ioctl_sync(struct drm_device *drm, void *data, struct drm_file *file)
  */
 int dgem_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 {
-	int idx, ret;
-
-	if (!drm_dev_enter(drm, &idx))
-		return -ENODEV;
-	ret = dgem_submit(to_dgem_device(drm), file, data);
-	drm_dev_exit(idx);
-	return ret;
+	return dgem_submit(to_dgem_device(drm), file, data);
 }
 
 /**
@@ -444,22 +377,20 @@ int dgem_ioctl_purge(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_dgem_purge *args = data;
 	struct drm_gem_object *gem;
-	int idx, ret;
+	int ret;
 
-	if ((args->flags & ~DRM_DGEM_PURGE_FORCE) || !PAGE_ALIGNED(args->offset | args->length))
+	if ((args->flags & ~DRM_DGEM_PURGE_FORCE) || args->offset % DGEM_GRANULE)
 		return -EINVAL;
 	gem = drm_gem_object_lookup(file, args->handle);
 	if (!gem)
 		return -ENOENT;
 
 	ret = dgem_range_check(args->offset, args->length, gem->size);
-	if (!ret && drm_dev_enter(drm, &idx)) {
-		ret = dgem_sparse_purge(to_dgem_object(gem), args->offset, args->length,
-					args->flags & DRM_DGEM_PURGE_FORCE);
-		drm_dev_exit(idx);
-	} else if (!ret) {
-		ret = -ENODEV;
-	}
+	if (!ret && args->length % DGEM_GRANULE && args->offset + args->length != gem->size)
+		ret = -EINVAL;
+	if (!ret)
+		ret = dgem_gem_purge(to_dgem_object(gem), args->offset, args->length,
+				     args->flags & DRM_DGEM_PURGE_FORCE);
 	drm_gem_object_put(gem);
 	return ret;
 }

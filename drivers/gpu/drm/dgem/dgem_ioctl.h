@@ -10,14 +10,7 @@
 struct drm_device;
 struct drm_file;
 struct drm_mode_create_dumb;
-struct file;
 
-long dgem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
-#ifdef CONFIG_COMPAT
-long dgem_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
-#else
-#define dgem_compat_ioctl NULL
-#endif
 int dgem_ioctl_query(struct drm_device *drm, void *data, struct drm_file *file);
 int dgem_ioctl_create(struct drm_device *drm, void *data, struct drm_file *file);
 int dgem_ioctl_info(struct drm_device *drm, void *data, struct drm_file *file);

@@ -3,196 +3,634 @@
  * Copyright (C) 2026 The dgem authors
  */
 
+#include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
+#include <linux/export.h>
+#include <linux/iommu.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/property.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
+
+#include <drm/dgem_drm.h>
+#include <kunit/visibility.h>
 
 #include "compat/dgem_compat.h"
 #include "dgem_gem.h"
 #include "dgem_mapping.h"
 #include "dgem_mem.h"
+#include "dgem_range.h"
 #include "dgem_trace.h"
 
 /**
  * DOC: DMA mappings
  *
- * An object may be mapped for several devices at a time: for our engine and for every importer that
- * holds a mapping of our dma-buf. Each mapping has a scatterlist of its own, split to the segment
- * size and boundary of its device, and stands in the object's list. Opening and closing a CPU
- * access window walks that list, so that all devices and the CPU agree on the contents.
+ * An object may be mapped for several devices at a time. All of its mappings are in one list, each
+ * with a device, a direction and an owner. Each has a scatterlist of its own, split to the segment
+ * size and boundary of its device.
  *
- * Mapping leaves the CPU caches alone: memory belongs to the devices unless a window is open, and
- * was cleaned for them when it was allocated.
+ * Only the instance's own mapping cleans the CPU caches as it is made. The others leave them alone
+ * (DMA_ATTR_SKIP_CPU_SYNC): memory belongs to the devices unless a window of CPU access is open. So
+ * a mapping is synced by itself in two cases only: if swiotlb has a copy of the memory, or if its
+ * device is not coherent while the instance's own device is, for which nothing was ever cleaned.
+ * Such a mapping is synced when it is made, when it goes, and in every window.
+ *
+ * The order is that of the list in both directions. Towards the devices, the instance's own mapping
+ * cleans first, so nothing dirty is left when an importer's mapping is invalidated; towards the
+ * CPU, bounced copies come last, when everybody else has invalidated.
+ *
+ * A bounced copy is seen by its device alone. The engine may have one, as long as no importer has a
+ * mapping; an importer never gets one (-EBUSY). Whether swiotlb bounces is asked of the DMA API: a
+ * page that is mapped twice has the same address twice, unless each mapping has a slot of its own.
+ * Comparing physical addresses with a mask is no answer where a bus has addresses of its own
+ * ("dma-ranges").
  */
 
 /**
- * dgem_mapping_create_range - map a part of an object's memory for a device
- * @obj: the object
+ * DOC: CPU access windows
+ *
+ * A window is opened (begin) and closed (end) over a range of an object. Opening makes what devices
+ * wrote visible to the CPU. Closing a window in which the CPU wrote goes the other way; one in
+ * which it only read has nothing to hand back, and must not: a bounced mapping would be overwritten
+ * with older data. An object none of whose mappings needs to be synced costs a few instructions.
+ *
+ * Neither waits for fences: dgem_sync_wait() does, before a window is opened. But for imports,
+ * whose windows are their exporter's, both may run where a fence has yet to be signalled: they take
+ * no lock but &dgem_object.maps_lock.
+ */
+
+/**
+ * dgem_dma_iommu - does an IOMMU map memory for a device?
  * @dev: the device
+ *
+ * Return: true if it may reach any memory, whatever its mask.
+ */
+bool dgem_dma_iommu(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	return domain && iommu_is_dma_domain(domain);
+}
+
+/**
+ * dgem_dma_always_bounces - does swiotlb copy whatever is mapped for a device?
+ * @dev: the device
+ *
+ * dma_max_mapping_size() is limited just where swiotlb may be used for the device at all: because
+ * the device doesn't reach all of the machine's memory, or because bouncing was asked for.
+ *
+ * Return: whether it does.
+ */
+bool dgem_dma_always_bounces(struct device *dev)
+{
+	return !dgem_dma_iommu(dev) && dma_max_mapping_size(dev) != SIZE_MAX &&
+	       !dma_addressing_limited(dev);
+}
+
+/**
+ * dgem_dma_limited - is there memory that a device can't reach by itself?
+ * @dev: the device
+ *
+ * Return: false if mapping any memory of the machine for it makes no copy, and no warning.
+ */
+bool dgem_dma_limited(struct device *dev)
+{
+	return !dgem_dma_iommu(dev) &&
+	       (dma_addressing_limited(dev) || dma_max_mapping_size(dev) != SIZE_MAX);
+}
+
+/* does a page that is mapped twice have one address? */
+static bool dgem_dma_direct(struct device *dev, struct page *page)
+{
+	const unsigned long attrs = DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_NO_WARN;
+	dma_addr_t first, second;
+	bool direct = false;
+
+	first = dma_map_page_attrs(dev, page, 0, PAGE_SIZE, DMA_TO_DEVICE, attrs);
+	if (dma_mapping_error(dev, first))
+		return false;
+	second = dma_map_page_attrs(dev, page, 0, PAGE_SIZE, DMA_TO_DEVICE, attrs);
+	if (!dma_mapping_error(dev, second)) {
+		direct = first == second;
+		dma_unmap_page_attrs(dev, second, PAGE_SIZE, DMA_TO_DEVICE, attrs);
+	}
+	dma_unmap_page_attrs(dev, first, PAGE_SIZE, DMA_TO_DEVICE, attrs);
+	return direct;
+}
+
+/**
+ * dgem_dma_reaches - does a device reach memory without a bounced copy?
+ * @dev: a device for which dgem_dma_limited() is true
+ * @page: the first page
+ * @size: bytes of contiguous memory
+ *
+ * Return: whether it does. For a device that does not reach all memory, on a machine without
+ * swiotlb, the DMA API can't be asked, since it warns: there the mask has to do, and a bus with
+ * addresses of its own is not supported.
+ */
+bool dgem_dma_reaches(struct device *dev, struct page *page, size_t size)
+{
+	if (dma_max_mapping_size(dev) == SIZE_MAX)
+		return !dev->dma_range_map &&
+		       page_to_phys(page) + size - 1 <= min_not_zero(dma_get_mask(dev),
+								     dev->bus_dma_limit);
+	return dgem_dma_direct(dev, page) &&
+	       dgem_dma_direct(dev, pfn_to_page(page_to_pfn(page) + PHYS_PFN(size - 1)));
+}
+
+/**
+ * dgem_dma_reaches_resource - does a device reach memory without struct pages?
+ * @dev: the device
+ * @phys: physical address of the first byte
+ * @size: bytes
+ *
+ * Such memory is never bounced: dma_map_resource() takes the physical address for the one on the
+ * bus, and warns of what is beyond the mask.
+ *
+ * Return: whether it does.
+ */
+bool dgem_dma_reaches_resource(struct device *dev, phys_addr_t phys, u64 size)
+{
+	return dgem_dma_iommu(dev) ||
+	       phys + size - 1 <= min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+}
+
+/**
+ * dgem_mapping_run - find the contiguous page frames from a page on
+ * @obj: the object, whose kind has &dgem_mem_ops.pfn
+ * @page: the page
+ * @pages: as many as are wanted at most, not zero
+ * @pfn: set to the page frame of @page
+ * @count: set to the number of pages, at least one, whatever blocks they are in
+ *
+ * Return: 0, or -ENXIO if @page is missing. So whoever walks over an object gets on by a page at
+ * least, or ends.
+ */
+int dgem_mapping_run(struct dgem_object *obj, u64 page, u64 pages, u64 *pfn, u64 *count)
+{
+	u64 found, more;
+
+	*pfn = obj->ops->pfn(obj, page, &found);
+	if (!found)
+		return -ENXIO;
+	while (found < pages && obj->ops->pfn(obj, page + found, &more) == *pfn + found && more)
+		found += more;
+	*count = min(found, pages);
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_mapping_run);
+
+/* how a device wants its segments */
+struct dgem_split {
+	unsigned long boundary;
+	u32 max_seg;
+};
+
+static struct dgem_split dgem_split(struct device *dev)
+{
+	return (struct dgem_split) {
+		.boundary = dma_get_seg_boundary(dev),
+		/* what is bounced has to fit into a slot of the bounce buffer */
+		.max_seg = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev)),
+	};
+}
+
+/* the segments that the mapping needs, and whether all of it is in the device's reach */
+static int dgem_mapping_count(struct dgem_object *obj, struct dgem_mapping *map, u64 *nents)
+{
+	struct dgem_split split = dgem_split(map->dev);
+	u64 page = map->offset >> PAGE_SHIFT, end = (map->offset + map->length) >> PAGE_SHIFT;
+	bool limited = !obj->resource && dgem_dma_limited(map->dev);
+	u64 pfn, count;
+	int ret;
+
+	for (*nents = 0; page < end; page += count) {
+		ret = dgem_mapping_run(obj, page, end - page, &pfn, &count);
+		if (ret)
+			return ret;
+		*nents += dgem_span_segments(PFN_PHYS(pfn), count << PAGE_SHIFT, split.max_seg,
+					     split.boundary);
+		if (limited && !map->bounced)
+			map->bounced = !dgem_dma_reaches(map->dev, pfn_to_page(pfn),
+							 count << PAGE_SHIFT);
+	}
+	return *nents > INT_MAX || !dgem_memory_spare() ? -ENOMEM : 0;
+}
+
+/* a table that is allocated, not mapped; entries of a resource have no pages */
+static int dgem_mapping_fill(struct dgem_object *obj, struct dgem_mapping *map)
+{
+	struct dgem_split split = dgem_split(map->dev);
+	u64 at = map->offset, end = at + map->length, pfn, count, addr = 0, left = 0;
+	struct scatterlist *sg;
+	unsigned int i;
+	int ret;
+
+	for_each_sgtable_sg(map->sgt, sg, i) {
+		u32 len;
+
+		if (!left) {
+			ret = dgem_mapping_run(obj, at >> PAGE_SHIFT, (end - at) >> PAGE_SHIFT,
+					       &pfn, &count);
+			if (ret)
+				return ret;
+			addr = PFN_PHYS(pfn);
+			left = count << PAGE_SHIFT;
+		}
+		len = dgem_span_next(addr, left, split.max_seg, split.boundary);
+		if (obj->resource)
+			sg->length = len;
+		else
+			sg_set_page(sg, pfn_to_page(PHYS_PFN(addr)), len, 0);
+		addr += len;
+		left -= len;
+		at += len;
+	}
+	return 0;
+}
+
+static void dgem_mapping_unmap_resource(const struct dgem_mapping *map, unsigned int count)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	for_each_sg(map->sgt->sgl, sg, count, i)
+		dma_unmap_resource(map->dev, sg_dma_address(sg), sg_dma_len(sg), map->dir, 0);
+}
+
+static int dgem_mapping_map_resource(struct dgem_object *obj, struct dgem_mapping *map)
+{
+	phys_addr_t addr = obj->phys + map->offset;
+	struct scatterlist *sg;
+	unsigned int i;
+
+	for_each_sgtable_sg(map->sgt, sg, i) {
+		dma_addr_t dma = dma_map_resource(map->dev, addr, sg->length, map->dir, 0);
+
+		if (dma_mapping_error(map->dev, dma)) {
+			dgem_mapping_unmap_resource(map, i);
+			return -ENOMEM;
+		}
+		sg_dma_address(sg) = dma;
+		sg_dma_len(sg) = sg->length;
+		addr += sg->length;
+	}
+	return 0;
+}
+
+/* see DOC: does the mapping have to be synced by itself? */
+static bool dgem_mapping_wants_sync(const struct dgem_object *obj, const struct dgem_mapping *map)
+{
+	struct scatterlist *sg;
+	int i;
+
+	if (obj->coherent)
+		return false;
+	if (map->bounced)
+		return true;
+	if (READ_ONCE(obj->own_sync) && map->owner != DGEM_MAPPING_OWN)
+		return false;
+	for_each_sgtable_dma_sg(map->sgt, sg, i)
+		if (dma_need_sync(map->dev, sg_dma_address(sg)))
+			return true;
+	return false;
+}
+
+/*
+ * Memory that is mapped for one device more than once, without an IOMMU, is found more than once in
+ * the books of DMA-API debugging, which then wants to see the very table that was mapped. A bounced
+ * copy has addresses of its own: so much of it is copied as was asked for.
+ */
+static void dgem_mapping_sync(struct dgem_object *obj, const struct dgem_mapping *map, u64 offset,
+			      u64 length, bool for_cpu)
+{
+	u64 start = map->offset, end = offset + length;
+	struct scatterlist *sg;
+	int i;
+
+	if (!map->synced || start >= end || start + map->length <= offset)
+		return;
+	trace_dgem_object_sync(obj, map->owner, for_cpu);
+	if (!map->bounced && map->owner != DGEM_MAPPING_OWN) {
+		if (for_cpu)
+			dma_sync_sgtable_for_cpu(map->dev, map->sgt, map->dir);
+		else
+			dma_sync_sgtable_for_device(map->dev, map->sgt, map->dir);
+		return;
+	}
+	for_each_sgtable_dma_sg(map->sgt, sg, i) {
+		u64 first = max(start, offset), last = min(start + sg_dma_len(sg), end);
+		dma_addr_t addr = sg_dma_address(sg) + (first - start);
+
+		if (start >= end)
+			break;
+		start += sg_dma_len(sg);
+		if (first >= last)
+			continue;
+		if (for_cpu)
+			dma_sync_single_for_cpu(map->dev, addr, last - first, map->dir);
+		else
+			dma_sync_single_for_device(map->dev, addr, last - first, map->dir);
+	}
+}
+
+/* an importer and a bounced copy exclude each other */
+static int dgem_mapping_check_copies(struct dgem_object *obj, const struct dgem_mapping *map)
+{
+	bool importer = map->owner == DGEM_MAPPING_IMPORTER;
+	struct dgem_mapping *other;
+	int ret = 0;
+
+	if (map->bounced && (importer || obj->coherent))
+		return importer ? -EBUSY : -EOPNOTSUPP;
+	if (!importer && !map->bounced)
+		return 0;
+	mutex_lock(&obj->maps_lock);
+	list_for_each_entry(other, &obj->maps, node) {
+		if (importer ? other->bounced : other->owner == DGEM_MAPPING_IMPORTER) {
+			ret = -EBUSY;
+			break;
+		}
+	}
+	mutex_unlock(&obj->maps_lock);
+	return ret;
+}
+
+/* what the CPU caches is never written back for a device that does not snoop */
+static int dgem_mapping_check_coherency(const struct dgem_object *obj,
+					const struct dgem_mapping *map)
+{
+	dma_addr_t addr = sg_dma_address(map->sgt->sgl);
+
+	if (!obj->coherent || obj->cache_granted != DRM_DGEM_CACHE_CACHED)
+		return 0;
+	/* behind an IOMMU, dma_need_sync() does not tell when the DMA API is being debugged */
+	if (dgem_dma_iommu(map->dev) ? device_get_dma_attr(map->dev) != DEV_DMA_NON_COHERENT
+				     : !dma_need_sync(map->dev, addr))
+		return 0;
+	return map->owner == DGEM_MAPPING_IMPORTER ? -EBUSY : -EOPNOTSUPP;
+}
+
+static void dgem_mapping_unmap(struct dgem_object *obj, struct dgem_mapping *map)
+{
+	if (obj->resource)
+		dgem_mapping_unmap_resource(map, map->sgt->orig_nents);
+	else
+		dma_unmap_sgtable(map->dev, map->sgt, map->dir, DMA_ATTR_SKIP_CPU_SYNC);
+	sg_free_table(&map->table);
+}
+
+static int dgem_mapping_map(struct dgem_object *obj, struct dgem_mapping *map)
+{
+	u64 nents;
+	int ret;
+
+	if (obj->resource &&
+	    !dgem_dma_reaches_resource(map->dev, obj->phys + map->offset, map->length))
+		return map->owner == DGEM_MAPPING_IMPORTER ? -EBUSY : -EOPNOTSUPP;
+	ret = dgem_mapping_count(obj, map, &nents);
+	if (!ret)
+		ret = dgem_mapping_check_copies(obj, map);
+	if (!ret)
+		ret = sg_alloc_table(&map->table, nents, DGEM_GFP);
+	if (ret)
+		return ret;
+
+	map->sgt = &map->table;
+	ret = dgem_mapping_fill(obj, map);
+	if (ret)
+		goto err_table;
+	if (obj->resource)
+		ret = dgem_mapping_map_resource(obj, map);
+	else
+		ret = dma_map_sgtable(map->dev, map->sgt, map->dir,
+				      map->owner == DGEM_MAPPING_OWN ? 0 : DMA_ATTR_SKIP_CPU_SYNC);
+	if (ret)
+		goto err_table;
+	ret = dgem_mapping_check_coherency(obj, map);
+	if (ret)
+		dgem_mapping_unmap(obj, map);
+	return ret;
+
+err_table:
+	sg_free_table(&map->table);
+	return ret;
+}
+
+/* by owner, and last among its own */
+static void dgem_mapping_insert(struct dgem_object *obj, struct dgem_mapping *map)
+{
+	struct list_head *before = &obj->maps;
+	struct dgem_mapping *other;
+
+	mutex_lock(&obj->maps_lock);
+	/* there may be thousands of an engine's, and they come last in any case */
+	if (map->owner != DGEM_MAPPING_ENGINE) {
+		list_for_each_entry(other, &obj->maps, node) {
+			if (other->owner > map->owner) {
+				before = &other->node;
+				break;
+			}
+		}
+	}
+	list_add_tail(&map->node, before);
+	WRITE_ONCE(obj->synced_maps, obj->synced_maps + map->synced);
+	mutex_unlock(&obj->maps_lock);
+	/* from here on, windows sync it as well: what the CPU wrote before is not missed */
+	if (map->owner != DGEM_MAPPING_OWN)
+		dgem_mapping_sync(obj, map, map->offset, map->length, false);
+	trace_dgem_object_map(obj, map);
+}
+
+/**
+ * dgem_mapping_create - map memory of an object for a device
+ * @obj: the object. Its reservation lock is held, but for &DGEM_MAPPING_OWN
+ * @dev: the device
+ * @owner: whom it is for
  * @dir: who writes
  * @offset: first byte, on a page
- * @length: bytes, whole pages
+ * @length: bytes, whole pages, not zero, all there
  *
- * Parts are for kinds that name page frames.
- *
- * Return: the mapping, to be given back with dgem_mapping_destroy(), or an error pointer: -ENOMEM,
- * or what the DMA API said.
+ * Return: the mapping, to be given back with dgem_mapping_destroy(), or an error pointer: -ENXIO if
+ * memory is missing; -EBUSY for an importer that would get a bounced copy, or if one that there is
+ * would be in its way; -EOPNOTSUPP for an engine that does not reach coherent memory or a resource;
+ * -ENOMEM, or what the DMA API said.
  */
-struct dgem_mapping *dgem_mapping_create_range(struct dgem_object *obj, struct device *dev,
-					       enum dma_data_direction dir, u64 offset,
-					       u64 length)
+struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device *dev,
+					 enum dgem_mapping_owner owner, enum dma_data_direction dir,
+					 u64 offset, u64 length)
 {
 	struct dgem_mapping *map;
 	int ret;
 
-	map = kzalloc_obj(*map);
+	if (owner != DGEM_MAPPING_OWN)
+		dma_resv_assert_held(obj->base.resv);
+
+	map = kzalloc_obj(*map, DGEM_GFP);
 	if (!map)
 		return ERR_PTR(-ENOMEM);
-
 	map->dev = dev;
+	map->owner = owner;
 	map->dir = dir;
-	map->resource = obj->resource;
 	map->offset = offset;
 	map->length = length;
-	if (length == obj->base.size)
-		map->sgt = obj->ops->get_sgt(obj, dev);
-	else
-		map->sgt = dgem_mem_span_range(obj, dev, offset, length);
+
+	ret = dgem_mapping_map(obj, map);
+	if (ret) {
+		kfree(map);
+		return ERR_PTR(ret);
+	}
+	map->synced = dgem_mapping_wants_sync(obj, map);
+	dgem_mapping_insert(obj, map);
+	return map;
+}
+
+/**
+ * dgem_mapping_create_import - map a foreign dma-buf for an engine
+ * @obj: the import, its reservation lock held
+ * @attach: the attachment of the engine's device, which is the mapping's from now on, but stays the
+ *	caller's to detach
+ * @align: bytes, a power of two, at whose multiples the engine starts and ends
+ *
+ * Return: the mapping, or an error pointer: what the exporter said, -EINVAL for a table that is
+ * shorter than the buffer, or -EOPNOTSUPP for one that is not aligned, or if the exporter would
+ * have to make a copy for the engine.
+ */
+struct dgem_mapping *dgem_mapping_create_import(struct dgem_object *obj,
+						struct dma_buf_attachment *attach, u32 align)
+{
+	struct dgem_mapping *map;
+	int ret;
+
+	dma_resv_assert_held(obj->base.resv);
+
+	map = kzalloc_obj(*map, DGEM_GFP);
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+	map->dev = attach->dev;
+	map->attach = attach;
+	map->owner = DGEM_MAPPING_ENGINE;
+	map->dir = obj->readonly ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL;
+	map->length = obj->base.size;
+
+	map->sgt = dma_buf_map_attachment(attach, map->dir);
 	if (IS_ERR(map->sgt)) {
-		ret = PTR_ERR(map->sgt);
+		ret = PTR_ERR(map->sgt) == -EBUSY ? -EOPNOTSUPP : PTR_ERR(map->sgt);
 		goto err_free;
 	}
-
-	if (obj->ops->map)
-		ret = obj->ops->map(obj, dev, map->sgt, dir);
-	else
-		ret = dma_map_sgtable(dev, map->sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
+	ret = dgem_sgt_check(map->sgt, map->length, align);
 	if (ret)
-		goto err_table;
-
-	mutex_lock(&obj->maps_lock);
-	list_add(&map->node, &obj->maps);
-	mutex_unlock(&obj->maps_lock);
-	trace_dgem_object_map(obj, map);
+		goto err_unmap;
+	dgem_mapping_insert(obj, map);
 	return map;
 
-err_table:
-	sg_free_table(map->sgt);
-	kfree(map->sgt);
+err_unmap:
+	dma_buf_unmap_attachment(attach, map->sgt, map->dir);
 err_free:
 	kfree(map);
 	return ERR_PTR(ret);
 }
 
 /**
- * dgem_mapping_create - map an object's memory for a device
- * @obj: the object
- * @dev: the device
- * @dir: who writes
+ * dgem_mapping_destroy - undo dgem_mapping_create() or dgem_mapping_create_import()
+ * @obj: the object. Its reservation lock is held, but for &DGEM_MAPPING_OWN
+ * @map: its mapping, whose device is idle as far as the object goes
  *
- * Return: as dgem_mapping_create_range().
- */
-struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device *dev,
-					 enum dma_data_direction dir)
-{
-	return dgem_mapping_create_range(obj, dev, dir, 0, obj->base.size);
-}
-
-/**
- * dgem_mapping_to_engine - hand the memory of a fresh mapping over to the engine
- * @obj: the object
- * @map: a mapping for the engine
- *
- * The engine's is the one mapping that may be bounced. It has to be the last to be synced for the
- * CPU: what the others invalidate must not be what the bounce has just copied.
- */
-void dgem_mapping_to_engine(struct dgem_object *obj, struct dgem_mapping *map)
-{
-	mutex_lock(&obj->maps_lock);
-	list_move_tail(&map->node, &obj->maps);
-	mutex_unlock(&obj->maps_lock);
-
-	dgem_mapping_sync(map, map->offset, map->length, false);
-}
-
-/**
- * dgem_mapping_destroy - undo dgem_mapping_create()
- * @obj: the object
- * @map: its mapping
+ * What the device wrote stays, in a bounced copy too.
  */
 void dgem_mapping_destroy(struct dgem_object *obj, struct dgem_mapping *map)
 {
+	if (map->owner != DGEM_MAPPING_OWN && map->dir != DMA_TO_DEVICE)
+		dgem_mapping_sync(obj, map, map->offset, map->length, true);
+
 	mutex_lock(&obj->maps_lock);
 	list_del(&map->node);
+	WRITE_ONCE(obj->synced_maps, obj->synced_maps - map->synced);
 	mutex_unlock(&obj->maps_lock);
 
-	if (obj->ops->unmap)
-		obj->ops->unmap(obj, map->dev, map->sgt, map->dir);
-	else
-		dma_unmap_sgtable(map->dev, map->sgt, map->dir, DMA_ATTR_SKIP_CPU_SYNC);
-	sg_free_table(map->sgt);
-	kfree(map->sgt);
+	if (map->attach) {
+		dma_buf_unmap_attachment(map->attach, map->sgt, map->dir);
+		kfree(map);
+		return;
+	}
+	dgem_mapping_unmap(obj, map);
 	kfree(map);
 }
 
 /**
- * dgem_mapping_find - the mapping that owns a table
+ * dgem_sync_wait - wait for an object's fences
  * @obj: the object
- * @sgt: the table
+ * @write: wait for readers too
+ * @timeout: jiffies; 0 asks only
  *
- * The caller makes sure that the mapping stays.
- *
- * Return: the mapping, or NULL if the table is not one of the object's.
+ * Return: 0, -ETIME, or -ERESTARTSYS.
  */
-struct dgem_mapping *dgem_mapping_find(struct dgem_object *obj, const struct sg_table *sgt)
+int dgem_sync_wait(struct dgem_object *obj, bool write, unsigned long timeout)
 {
-	struct dgem_mapping *map, *found = NULL;
+	long ret = dma_resv_wait_timeout(obj->base.resv, dma_resv_usage_rw(write), true, timeout);
 
+	if (ret < 0)
+		return ret;
+	return ret ? 0 : -ETIME;
+}
+
+static void dgem_sync_maps(struct dgem_object *obj, u64 offset, u64 length, bool for_cpu)
+{
+	struct dgem_mapping *map;
+
+	if (!READ_ONCE(obj->synced_maps))
+		return;
 	mutex_lock(&obj->maps_lock);
-	list_for_each_entry(map, &obj->maps, node) {
-		if (map->sgt == sgt) {
-			found = map;
-			break;
-		}
-	}
+	list_for_each_entry(map, &obj->maps, node)
+		dgem_mapping_sync(obj, map, offset, length, for_cpu);
 	mutex_unlock(&obj->maps_lock);
-	return found;
+}
+
+static int dgem_sync_kind(struct dgem_object *obj, u64 offset, u64 length,
+			  enum dma_data_direction dir, bool begin)
+{
+	if (!obj->ops->sync || (!READ_ONCE(obj->own_sync) && !obj->dmabuf))
+		return 0;
+	trace_dgem_object_sync(obj, DGEM_MAPPING_OWN, begin);
+	return obj->ops->sync(obj, offset, length, dir, begin);
 }
 
 /**
- * dgem_mapping_sync - hand a range over between the device of a mapping and the CPU
- * @map: the mapping
- * @offset: first byte of the range in the object
+ * dgem_sync_begin - open a CPU access window
+ * @obj: the object
+ * @offset: first byte of the range
  * @length: bytes; the caller has checked the range
- * @for_cpu: to the CPU, else to the device
+ * @dir: DMA_FROM_DEVICE if the CPU is going to read, DMA_TO_DEVICE to write, or both
  *
- * The cost follows the range: segments outside of it are only stepped over. So is what the mapping
- * does not have.
+ * Return: 0, or what the exporter of an import said.
  */
-void dgem_mapping_sync(const struct dgem_mapping *map, u64 offset, u64 length, bool for_cpu)
+int dgem_sync_begin(struct dgem_object *obj, u64 offset, u64 length, enum dma_data_direction dir)
 {
-	struct scatterlist *sg;
-	u64 start = map->offset;
-	int i;
+	int ret = dgem_sync_kind(obj, offset, length, dir, true);
 
-	if (map->resource)
-		return;
-	for_each_sgtable_dma_sg(map->sgt, sg, i) {
-		u64 end = start + sg_dma_len(sg);
+	if (!ret)
+		dgem_sync_maps(obj, offset, length, true);
+	return ret;
+}
 
-		if (start >= offset + length)
-			break;
-		if (end > offset) {
-			u64 first = max(start, offset);
-			size_t len = min(end, offset + length) - first;
-			dma_addr_t addr = sg_dma_address(sg) + (first - start);
+/**
+ * dgem_sync_end - close a CPU access window
+ * @obj: the object
+ * @offset: first byte of the range
+ * @length: bytes; the caller has checked the range
+ * @dir: as it was opened
+ *
+ * Return: 0, or what the exporter of an import said.
+ */
+int dgem_sync_end(struct dgem_object *obj, u64 offset, u64 length, enum dma_data_direction dir)
+{
+	int ret = 0;
 
-			if (for_cpu)
-				dma_sync_single_for_cpu(map->dev, addr, len, map->dir);
-			else
-				dma_sync_single_for_device(map->dev, addr, len, map->dir);
-		}
-		start = end;
-	}
+	/* an exporter wants to know of every end; our own memory is cleaned before all else */
+	if (obj->dmabuf || dir != DMA_FROM_DEVICE)
+		ret = dgem_sync_kind(obj, offset, length, dir, false);
+	if (dir != DMA_FROM_DEVICE)
+		dgem_sync_maps(obj, offset, length, false);
+	return ret;
 }

@@ -27,8 +27,9 @@
  * DOC: device windows
  *
  * A part of a memory BAR of the engine's PCI device, as an object: user space maps registers or
- * on-device memory, at once and uncached (write-combined where asked for and the BAR is
- * prefetchable), and the engine copies from and to it. Whoever may touch a device's registers may
+ * on-device memory, uncached (write-combined where asked for and the BAR is prefetchable: the
+ * kernel's own mapping of the window is what reserves the type), and the engine copies from and to
+ * it. Whoever may touch a device's registers may
  * do anything to the machine, so it takes CAP_SYS_RAWIO, and a kernel that is locked down refuses,
  * as it does where sysfs offers BARs.
  *
@@ -50,6 +51,8 @@ struct dgem_io {
 	struct pci_dev *pdev;
 	/** @bar: which of its BARs */
 	u32 bar;
+	/** @regs: the window, mapped by the kernel */
+	void __iomem *regs;
 	/** @node: in dgem_io_windows */
 	struct list_head node;
 };
@@ -114,40 +117,29 @@ static int dgem_io_check(struct pci_dev *pdev, u64 size, const struct drm_dgem_c
 	return dgem_range_check(args->source, size, pci_resource_len(pdev, args->window));
 }
 
-static bool dgem_io_wc(const struct dgem_object *obj)
-{
-	return obj->cache_granted == DRM_DGEM_CACHE_WC;
-}
-
-static int dgem_io_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
+static int dgem_io_take(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
 	struct pci_dev *pdev = dgem_io_device(to_dgem_device(obj->base.dev));
 	struct dgem_io *io;
 	int ret;
 
-	if (!capable(CAP_SYS_RAWIO))
-		return -EPERM;
-	ret = security_locked_down(LOCKDOWN_PCI_ACCESS);
-	if (ret)
-		return ret;
 	ret = dgem_io_check(pdev, obj->base.size, args);
 	if (ret)
 		return ret;
 
-	io = kzalloc_obj(*io);
+	io = kzalloc_obj(*io, DGEM_GFP);
 	if (!io)
 		return -ENOMEM;
 	io->obj = obj;
 	io->pdev = pdev;
 	io->bar = args->window;
 	ret = dgem_io_claim(io);
-	if (ret) {
-		kfree(io);
-		return ret;
-	}
+	if (ret)
+		goto err_free;
 	pci_dev_get(pdev);
 
 	obj->mem = io;
+	obj->coherent = true;
 	obj->resource = true;
 	obj->phys = pci_resource_start(pdev, args->window) + args->source;
 	obj->cache_granted = DRM_DGEM_CACHE_UNCACHED;
@@ -155,40 +147,50 @@ static int dgem_io_alloc(struct dgem_object *obj, const struct drm_dgem_create *
 	if (args->cache == DRM_DGEM_CACHE_WC &&
 	    (pci_resource_flags(pdev, args->window) & IORESOURCE_PREFETCH))
 		obj->cache_granted = DRM_DGEM_CACHE_WC;
-	return 0;
+
+	io->regs = obj->cache_granted == DRM_DGEM_CACHE_WC ?
+		   ioremap_wc(obj->phys, obj->base.size) : ioremap(obj->phys, obj->base.size);
+	if (io->regs)
+		return 0;
+	ret = -ENOMEM;
+	dgem_io_release(io);
+	pci_dev_put(pdev);
+err_free:
+	kfree(io);
+	return ret;
+}
+
+/* the BAR is the engine's device's, which may be about to go */
+static int dgem_io_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
+{
+	int idx, ret;
+
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	ret = security_locked_down(LOCKDOWN_PCI_ACCESS);
+	if (ret)
+		return ret;
+	if (!drm_dev_enter(obj->base.dev, &idx))
+		return -ENODEV;
+	ret = dgem_io_take(obj, args);
+	drm_dev_exit(idx);
+	return ret;
 }
 
 static void dgem_io_free(struct dgem_object *obj)
 {
 	struct dgem_io *io = to_dgem_io(obj);
 
+	iounmap(io->regs);
 	dgem_io_release(io);
 	pci_dev_put(io->pdev);
 	kfree(io);
 }
 
-static int dgem_io_mmap(struct dgem_object *obj, struct vm_area_struct *vma)
-{
-	vma->vm_page_prot = dgem_io_wc(obj) ? pgprot_writecombine(vma->vm_page_prot)
-					    : pgprot_noncached(vma->vm_page_prot);
-	return io_remap_pfn_range(vma, vma->vm_start, PHYS_PFN(obj->phys) + vma->vm_pgoff,
-				  vma->vm_end - vma->vm_start, vma->vm_page_prot);
-}
-
 static int dgem_io_vmap(struct dgem_object *obj, struct iosys_map *map)
 {
-	void __iomem *vaddr = dgem_io_wc(obj) ? ioremap_wc(obj->phys, obj->base.size)
-					      : ioremap(obj->phys, obj->base.size);
-
-	if (!vaddr)
-		return -ENOMEM;
-	iosys_map_set_vaddr_iomem(map, vaddr);
+	iosys_map_set_vaddr_iomem(map, to_dgem_io(obj)->regs);
 	return 0;
-}
-
-static void dgem_io_vunmap(struct dgem_object *obj, struct iosys_map *map)
-{
-	iounmap(map->vaddr_iomem);
 }
 
 /** dgem_mem_io - registers or memory of the engine's device */
@@ -202,11 +204,6 @@ const struct dgem_mem_ops dgem_mem_io = {
 	.offered = dgem_io_offered,
 	.alloc = dgem_io_alloc,
 	.free = dgem_io_free,
-	.get_sgt = dgem_mem_resource_sgt,
-	.map = dgem_mem_resource_map,
-	.unmap = dgem_mem_resource_unmap,
-	.reaches = dgem_mem_resource_reaches,
-	.mmap = dgem_io_mmap,
+	.pfn = dgem_mem_phys_pfn,
 	.vmap = dgem_io_vmap,
-	.vunmap = dgem_io_vunmap,
 };

@@ -3,123 +3,476 @@
  * Copyright (C) 2026 The dgem authors
  */
 
+#include <linux/bitmap.h>
+#include <linux/dma-mapping.h>
 #include <linux/iosys-map.h>
+#include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include <linux/xarray.h>
 
 #include <drm/dgem_drm.h>
 #include <drm/drm_device.h>
 
 #include "compat/dgem_compat.h"
-#include "dgem_chunk.h"
 #include "dgem_device.h"
 #include "dgem_gem.h"
+#include "dgem_mapping.h"
 #include "dgem_mem.h"
-#include "dgem_pages.h"
+#include "dgem_mem_pages.h"
 
 /**
  * DOC: memory in pages
  *
- * Objects of this kind are made of chunks, which are as contiguous as the kernel has memory to
- * spare. They take nothing from CMA and may be as large as memory is; lazy ones may be larger, as
- * long as nobody touches it all. A device sees a scatterlist in which blocks that happen to follow
- * each other are one; the CPU maps blocks of 2 MiB by one entry each.
+ * Objects of this kind are made of granules of 2 MiB, each of which is there as a whole or not at
+ * all. They take nothing from CMA and may be as large as memory is; lazy ones may be larger, as
+ * long as nobody touches it all. A granule is one block of its size if the kernel has one to spare,
+ * else smaller blocks, largest first. A device sees a scatterlist in which blocks that happen to
+ * follow each other are one; the CPU maps a block of 2 MiB by one entry.
+ *
+ * Blocks lie within reach of the instance's device. Modules can't know where the kernel's zones
+ * end, so a block that turns out to lie too high is given back and the next lower zone is asked.
+ * Each block is mapped for the instance's own device as long as it lives: mapping it writes the
+ * zeroes back from the CPU's caches before anybody can have a device look at them, and CPU access
+ * windows then have addresses to work with.
+ *
+ * A purge takes whole granules, for good: a bitmap remembers which. It costs a bit a granule, or 64
+ * KiB for an object of 1 TiB, once something was purged.
+ *
+ * Who looks up a granule has seen to it that it stays: by the reservation lock, by a pin, or
+ * because the object is one of those that can't be purged. CPU access windows, which may be opened
+ * at any time, are kept from looking at a granule as it goes by &dgem_object.maps_lock.
  *
  * All pages have kernel addresses, so that the cpu engine and debuggers need no mapping of the
- * whole; vmap() is for importers.
+ * whole; vmap() is for importers. Blocks for direct I/O are folios, which others may take
+ * references to; nothing of such an object is purged.
  */
 
-static struct dgem_pages *to_dgem_pages(const struct dgem_object *obj)
+#define DGEM_GRANULE_ORDER	(ilog2(DGEM_GRANULE) - PAGE_SHIFT)
+#define DGEM_GRANULE_PAGES	(DGEM_GRANULE >> PAGE_SHIFT)
+
+/**
+ * struct dgem_block - pages that follow each other in memory
+ */
+struct dgem_block {
+	/** @page: the first */
+	struct page *page;
+	/**
+	 * @dma: address for the instance's own device, or DMA_MAPPING_ERROR if whatever is mapped
+	 * for that is bounced
+	 */
+	dma_addr_t dma;
+	/** @first: page of the granule that @page is */
+	u16 first;
+	/** @order: pages, as a power of two */
+	u16 order;
+};
+
+/**
+ * struct dgem_granule - the pages of a granule
+ */
+struct dgem_granule {
+	/** @count: number of @blocks */
+	unsigned int count;
+	/** @blocks: by @first, without gaps */
+	struct dgem_block blocks[] __counted_by(count);
+};
+
+/**
+ * struct dgem_pages - the pages of an object, &dgem_object.pages
+ */
+struct dgem_pages {
+	/** @obj: the object */
+	struct dgem_object *obj;
+	/** @dev: the instance's own device */
+	struct device *dev;
+	/** @limited: there is memory that it does not reach */
+	bool limited;
+	/** @bounced: whatever is mapped for it is bounced */
+	bool bounced;
+	/** @granules: &struct dgem_granule by its place in the object */
+	struct xarray granules;
+	/** @purged: a bit for each granule that is gone for good, or NULL: none is */
+	unsigned long *purged;
+	/** @zone: GFP_DMA32 or GFP_DMA once a block was found out of reach, or 0 */
+	gfp_t zone;
+	/** @order: the largest block that is worth a try */
+	unsigned int order;
+	/** @vaddr: kernel mapping of all pages, while there is one */
+	void *vaddr;
+	/** @vmaps: users of @vaddr */
+	unsigned int vmaps;
+};
+
+static u64 dgem_pages_granules(const struct dgem_pages *pages)
 {
-	return obj->mem;
+	return DIV_ROUND_UP_ULL(pages->obj->base.size, DGEM_GRANULE);
 }
 
-static int dgem_mem_pages_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
+/**
+ * dgem_pages_granule_bytes - the size of a granule
+ * @pages: an object's pages
+ * @nr: the granule, in range
+ *
+ * Return: bytes.
+ */
+u64 dgem_pages_granule_bytes(const struct dgem_pages *pages, u64 nr)
 {
-	struct dgem_pages *pages;
-	u64 added = 0;
+	return min_t(u64, pages->obj->base.size - nr * DGEM_GRANULE, DGEM_GRANULE);
+}
+
+/**
+ * dgem_pages_missing - the memory that a range would need
+ * @pages: an object's pages
+ * @offset: first byte
+ * @length: bytes, not zero, in range
+ *
+ * Return: bytes of the granules that are not there, but can come.
+ */
+u64 dgem_pages_missing(struct dgem_pages *pages, u64 offset, u64 length)
+{
+	u64 first = offset / DGEM_GRANULE, last = (offset + length - 1) / DGEM_GRANULE;
+	u64 bytes = (last - first + 1) * DGEM_GRANULE;
+	unsigned long *purged = READ_ONCE(pages->purged);
+	struct dgem_granule *granule;
+	unsigned long nr;
+
+	/* by what is there: a range that is not may be far larger than the machine */
+	xa_for_each_range(&pages->granules, nr, granule, first, last)
+		bytes -= min_t(u64, bytes, DGEM_GRANULE);
+	/* what was purged is told as such when it is met */
+	for (nr = first; purged && nr <= last; nr++)
+		if (test_bit(nr, purged))
+			bytes -= min_t(u64, bytes, DGEM_GRANULE);
+	return bytes;
+}
+
+static struct page *dgem_block_alloc(struct dgem_pages *pages, unsigned int order)
+{
+	gfp_t gfp = DGEM_GFP | __GFP_ZERO;
+	struct page *page;
+
+	/* large blocks are optional: nothing is reclaimed for them */
+	if (order)
+		gfp = (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
+	if (order && (pages->obj->flags & DRM_DGEM_CREATE_DIRECT_IO))
+		gfp |= __GFP_COMP;
+
+	for (;;) {
+		page = alloc_pages(gfp | pages->zone, order);
+		if (!page || !pages->limited ||
+		    dgem_dma_reaches(pages->dev, page, PAGE_SIZE << order))
+			return page;
+		__free_pages(page, order);
+		if (pages->zone == GFP_DMA)
+			return NULL;
+		pages->zone = pages->zone ? GFP_DMA : GFP_DMA32;
+	}
+}
+
+static bool dgem_block_map(struct dgem_pages *pages, struct dgem_block *block)
+{
+	block->dma = DMA_MAPPING_ERROR;
+	if (pages->bounced)
+		return true;
+	block->dma = dma_map_page(pages->dev, block->page, 0, PAGE_SIZE << block->order,
+				  DMA_BIDIRECTIONAL);
+	if (dma_mapping_error(pages->dev, block->dma))
+		return false;
+	if (dma_need_sync(pages->dev, block->dma))
+		WRITE_ONCE(pages->obj->own_sync, true);
+	return true;
+}
+
+static void dgem_block_free(struct dgem_pages *pages, const struct dgem_block *block)
+{
+	if (block->dma != DMA_MAPPING_ERROR)
+		dma_unmap_page_attrs(pages->dev, block->dma, PAGE_SIZE << block->order,
+				     DMA_BIDIRECTIONAL, DMA_ATTR_SKIP_CPU_SYNC);
+	/* a folio that is in use elsewhere stays, all of it, until it is not */
+	__free_pages(block->page, block->order);
+}
+
+static void dgem_granule_free(struct dgem_pages *pages, struct dgem_granule *granule)
+{
+	unsigned int i;
+
+	for (i = 0; i < granule->count; i++)
+		dgem_block_free(pages, &granule->blocks[i]);
+	kfree(granule);
+}
+
+/* room for one more block */
+static struct dgem_granule *dgem_granule_grow(struct dgem_granule *granule, unsigned int *room)
+{
+	struct dgem_granule *grown;
+
+	if (granule && granule->count < *room)
+		return granule;
+	/* mostly there are few */
+	*room = max(2 * *room, 4U);
+	grown = krealloc(granule, struct_size(grown, blocks, *room), DGEM_GFP);
+	if (grown && !granule)
+		grown->count = 0;
+	return grown;
+}
+
+/* an order that failed once is not tried again for the same object */
+static struct dgem_granule *dgem_granule_alloc(struct dgem_pages *pages, unsigned int count)
+{
+	struct dgem_granule *granule = NULL, *grown;
+	unsigned int first = 0, room = 0;
+
+	while (first < count) {
+		struct dgem_block block = { .first = first };
+
+		grown = dgem_granule_grow(granule, &room);
+		if (!grown)
+			goto err_free;
+		granule = grown;
+		block.order = min_t(unsigned int, pages->order, ilog2(count - first));
+		block.page = dgem_block_alloc(pages, block.order);
+		if (!block.page) {
+			if (!block.order)
+				goto err_free;
+			pages->order = block.order - 1;
+			continue;
+		}
+		if (!dgem_block_map(pages, &block)) {
+			__free_pages(block.page, block.order);
+			goto err_free;
+		}
+		granule->count++;
+		granule->blocks[granule->count - 1] = block;
+		first += 1U << block.order;
+	}
+	return granule;
+
+err_free:
+	if (granule)
+		dgem_granule_free(pages, granule);
+	return NULL;
+}
+
+/* allocate a granule that is missing: 0 or -ENOMEM */
+static int dgem_pages_add(struct dgem_pages *pages, u64 nr)
+{
+	u64 bytes = dgem_pages_granule_bytes(pages, nr);
+	struct dgem_granule *granule;
+
+	if (!dgem_memory_begin(bytes))
+		return -ENOMEM;
+	granule = dgem_granule_alloc(pages, bytes >> PAGE_SHIFT);
+	dgem_memory_end(bytes);
+	if (!granule)
+		return -ENOMEM;
+	if (xa_is_err(xa_store(&pages->granules, nr, granule, DGEM_GFP))) {
+		dgem_granule_free(pages, granule);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * dgem_pages_populate - see to it that a granule is there
+ * @obj: an object that has &dgem_object.pages, its reservation lock held
+ * @nr: the granule, in range
+ *
+ * Return: 0, -ENXIO if it was purged, -ENOSPC if a quota does not allow for it, -ENOMEM, or -EINTR
+ * when the process dies.
+ */
+int dgem_pages_populate(struct dgem_object *obj, u64 nr)
+{
+	struct dgem_pages *pages = obj->pages;
+	u64 bytes = dgem_pages_granule_bytes(pages, nr);
 	int ret;
 
-	pages = dgem_pages_new(dgem_dma_dev(obj->base.dev), obj->base.size >> PAGE_SHIFT,
-			       args->flags & DRM_DGEM_CREATE_DIRECT_IO, &obj->maps_lock);
-	if (!pages)
-		return -ENOMEM;
-	if (!(args->flags & DRM_DGEM_CREATE_LAZY)) {
-		ret = dgem_pages_populate(pages, 0, pages->count, &added);
-		if (ret) {
-			dgem_pages_free(pages);
-			return ret;
-		}
+	dma_resv_assert_held(obj->base.resv);
+
+	if (xa_load(&pages->granules, nr))
+		return 0;
+	if (pages->purged && test_bit(nr, pages->purged))
+		return -ENXIO;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	ret = dgem_quota_charge(obj, bytes);
+	if (ret)
+		return ret;
+	ret = dgem_pages_add(pages, nr);
+	if (ret)
+		dgem_quota_uncharge(obj, bytes);
+	return ret;
+}
+
+/**
+ * dgem_pages_punch - remember that granules are gone for good
+ * @pages: an object's pages, under the reservation lock
+ * @first: the first granule
+ * @last: the last one, in range
+ *
+ * Return: 0, or -ENOMEM with nothing changed.
+ */
+int dgem_pages_punch(struct dgem_pages *pages, u64 first, u64 last)
+{
+	unsigned long *purged = pages->purged;
+
+	dma_resv_assert_held(pages->obj->base.resv);
+
+	if (!purged) {
+		purged = kvcalloc(BITS_TO_LONGS(dgem_pages_granules(pages)), sizeof(*purged),
+				  DGEM_GFP);
+		if (!purged)
+			return -ENOMEM;
+		WRITE_ONCE(pages->purged, purged);
 	}
-	obj->mem = pages;
-	obj->cache_granted = DRM_DGEM_CACHE_CACHED;
+	bitmap_set(purged, first, last - first + 1);
 	return 0;
+}
+
+/**
+ * dgem_pages_purge - give granules back
+ * @pages: an object's pages, under the reservation lock; nobody uses these
+ * @first: the first granule
+ * @last: the last one; some may not be there
+ * @freed: where to add the bytes that went
+ */
+void dgem_pages_purge(struct dgem_pages *pages, u64 first, u64 last, u64 *freed)
+{
+	struct dgem_granule *granule;
+	unsigned long nr;
+
+	dma_resv_assert_held(pages->obj->base.resv);
+
+	xa_for_each_range(&pages->granules, nr, granule, first, last) {
+		mutex_lock(&pages->obj->maps_lock);
+		xa_erase(&pages->granules, nr);
+		mutex_unlock(&pages->obj->maps_lock);
+		*freed += dgem_pages_granule_bytes(pages, nr);
+		dgem_granule_free(pages, granule);
+		cond_resched();
+	}
 }
 
 static void dgem_mem_pages_free(struct dgem_object *obj)
 {
-	dgem_pages_free(to_dgem_pages(obj));
+	struct dgem_pages *pages = obj->pages;
+	struct dgem_granule *granule;
+	unsigned long nr;
+
+	xa_for_each(&pages->granules, nr, granule) {
+		dgem_granule_free(pages, granule);
+		cond_resched();
+	}
+	xa_destroy(&pages->granules);
+	kvfree(pages->purged);
+	kfree(pages);
 }
 
-static s64 dgem_mem_pages_missing(struct dgem_object *obj, u64 first, u64 count)
+static int dgem_mem_pages_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
-	return dgem_pages_missing(to_dgem_pages(obj), first, count);
+	bool folios = args->flags & DRM_DGEM_CREATE_DIRECT_IO;
+	struct dgem_pages *pages;
+	u64 nr;
+	int ret;
+
+	pages = kzalloc_obj(*pages, DGEM_GFP);
+	if (!pages)
+		return -ENOMEM;
+	pages->obj = obj;
+	pages->dev = dgem_dma_dev(obj->base.dev);
+	pages->bounced = dgem_dma_always_bounces(pages->dev);
+	pages->limited = !pages->bounced && dgem_dma_limited(pages->dev);
+	pages->order = DGEM_GRANULE_ORDER;
+	dgem_folio_limit(folios, &pages->order);
+	/*
+	 * A process that gives advice about a part of a folio has the kernel try to split it. That
+	 * fails for ours, but kernels without huge pages warn then, or try for ever.
+	 */
+	if (folios && !IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE))
+		pages->order = 0;
+	xa_init_flags(&pages->granules, XA_FLAGS_ACCOUNT);
+	obj->pages = pages;
+	obj->cache_granted = DRM_DGEM_CACHE_CACHED;
+	if (obj->sparse)
+		return 0;
+
+	/* don't take all memory just to find that it isn't enough */
+	ret = obj->base.size >> PAGE_SHIFT >= totalram_pages() ? -ENOMEM : 0;
+	for (nr = 0; !ret && nr < dgem_pages_granules(pages); nr++) {
+		ret = fatal_signal_pending(current) ? -EINTR : dgem_pages_add(pages, nr);
+		cond_resched();
+	}
+	if (ret)
+		dgem_mem_pages_free(obj);
+	return ret;
 }
 
-static int dgem_mem_pages_populate(struct dgem_object *obj, u64 first, u64 count, u64 *added)
+/* the block of a page, or NULL; @page is set to its page of the block */
+static const struct dgem_block *dgem_pages_block(struct dgem_pages *pages, u64 *page)
 {
-	return dgem_pages_populate(to_dgem_pages(obj), first, count, added);
-}
+	struct dgem_granule *granule = xa_load(&pages->granules, *page / DGEM_GRANULE_PAGES);
+	unsigned int nr = *page % DGEM_GRANULE_PAGES, low = 0, high = granule ? granule->count : 0;
 
-static int dgem_mem_pages_purge(struct dgem_object *obj, u64 first, u64 count, u64 *freed)
-{
-	struct dgem_pages *pages = to_dgem_pages(obj);
+	while (low < high) {
+		unsigned int middle = (low + high) / 2;
+		const struct dgem_block *block = &granule->blocks[middle];
 
-	return pages->vmaps ? -EBUSY : dgem_pages_purge(pages, first, count, freed);
-}
-
-static u64 dgem_mem_pages_extent(struct dgem_object *obj, u64 page, u64 *first)
-{
-	return dgem_pages_extent(to_dgem_pages(obj), page, first);
+		if (nr < block->first) {
+			high = middle;
+		} else if (nr - block->first >= 1U << block->order) {
+			low = middle + 1;
+		} else {
+			*page = nr - block->first;
+			return block;
+		}
+	}
+	return NULL;
 }
 
 static unsigned long dgem_mem_pages_pfn(struct dgem_object *obj, u64 page, u64 *run)
 {
-	struct page *found = dgem_pages_block(to_dgem_pages(obj), page, run);
+	const struct dgem_block *block = dgem_pages_block(obj->pages, &page);
 
-	return found ? page_to_pfn(found) : 0;
+	*run = block ? (1U << block->order) - page : 0;
+	return block ? page_to_pfn(block->page) + page : 0;
 }
 
 static void *dgem_mem_pages_at(struct dgem_object *obj, u64 page, u64 *run)
 {
-	struct page *found = dgem_pages_block(to_dgem_pages(obj), page, run);
+	unsigned long pfn = dgem_mem_pages_pfn(obj, page, run);
 
 	/* GFP_KERNEL gives no high memory */
-	return found ? page_address(found) : NULL;
+	return *run ? page_address(pfn_to_page(pfn)) : NULL;
 }
 
-static void *dgem_mem_pages_map_kernel(struct dgem_pages *pages)
+static void *dgem_mem_pages_map_kernel(struct dgem_object *obj)
 {
-	struct page **list, *first;
+	u64 count = obj->base.size >> PAGE_SHIFT, page, pfn, run;
+	struct page **list;
 	void *vaddr = NULL;
-	u64 page, run;
 
-	first = dgem_pages_run(pages, 0, pages->count, &run);
-	if (run == pages->count)
-		return page_address(first);
-	if (pages->count > INT_MAX)
+	if (dgem_mapping_run(obj, 0, count, &pfn, &run))
+		return NULL;
+	if (run == count)
+		return page_address(pfn_to_page(pfn));
+	if (count > INT_MAX)
 		return NULL;
 
-	list = kvmalloc_array(pages->count, sizeof(*list), GFP_KERNEL | __GFP_NOWARN);
+	/* for a moment, and dma-buf would warn if a cgroup did not allow for it */
+	list = kvmalloc_array(count, sizeof(*list), DGEM_GFP & ~__GFP_ACCOUNT);
 	if (!list)
 		return NULL;
-	for (page = 0; page < pages->count; page++) {
-		list[page] = dgem_pages_block(pages, page, &run);
-		if (!list[page])
+	for (page = 0; page < count; page++) {
+		pfn = dgem_mem_pages_pfn(obj, page, &run);
+		if (!run)
 			goto out_free;
+		list[page] = pfn_to_page(pfn);
 	}
-	vaddr = vmap(list, pages->count, VM_MAP, PAGE_KERNEL);
+	vaddr = vmap(list, count, VM_MAP, PAGE_KERNEL);
 out_free:
 	kvfree(list);
 	return vaddr;
@@ -127,10 +480,10 @@ out_free:
 
 static int dgem_mem_pages_vmap(struct dgem_object *obj, struct iosys_map *map)
 {
-	struct dgem_pages *pages = to_dgem_pages(obj);
+	struct dgem_pages *pages = obj->pages;
 
 	if (!pages->vmaps)
-		pages->vaddr = dgem_mem_pages_map_kernel(pages);
+		pages->vaddr = dgem_mem_pages_map_kernel(obj);
 	if (!pages->vaddr)
 		return -ENOMEM;
 	pages->vmaps++;
@@ -140,7 +493,7 @@ static int dgem_mem_pages_vmap(struct dgem_object *obj, struct iosys_map *map)
 
 static void dgem_mem_pages_vunmap(struct dgem_object *obj, struct iosys_map *map)
 {
-	struct dgem_pages *pages = to_dgem_pages(obj);
+	struct dgem_pages *pages = obj->pages;
 
 	if (--pages->vmaps)
 		return;
@@ -149,18 +502,55 @@ static void dgem_mem_pages_vunmap(struct dgem_object *obj, struct iosys_map *map
 	pages->vaddr = NULL;
 }
 
-static int dgem_mem_pages_begin(struct dgem_object *obj, u64 offset, u64 length,
-				enum dma_data_direction dir)
+static void dgem_block_sync(struct dgem_pages *pages, const struct dgem_block *block, u64 start,
+			    u64 offset, u64 end, bool for_cpu)
 {
-	dgem_pages_sync(to_dgem_pages(obj), offset, length, true);
+	u64 first = max(start, offset), last = min(start + (PAGE_SIZE << block->order), end);
+
+	if (first >= last || block->dma == DMA_MAPPING_ERROR)
+		return;
+	if (for_cpu)
+		dma_sync_single_for_cpu(pages->dev, block->dma + (first - start), last - first,
+					DMA_BIDIRECTIONAL);
+	else
+		dma_sync_single_for_device(pages->dev, block->dma + (first - start), last - first,
+					   DMA_BIDIRECTIONAL);
+}
+
+static int dgem_mem_pages_sync(struct dgem_object *obj, u64 offset, u64 length,
+			       enum dma_data_direction dir, bool begin)
+{
+	struct dgem_granule *granule;
+	u64 end = offset + length;
+	unsigned long nr;
+	unsigned int i;
+
+	mutex_lock(&obj->maps_lock);
+	xa_for_each_range(&obj->pages->granules, nr, granule, offset / DGEM_GRANULE,
+			  (end - 1) / DGEM_GRANULE)
+		for (i = 0; i < granule->count; i++)
+			dgem_block_sync(obj->pages, &granule->blocks[i],
+					nr * (u64)DGEM_GRANULE +
+					granule->blocks[i].first * PAGE_SIZE,
+					offset, end, begin);
+	mutex_unlock(&obj->maps_lock);
 	return 0;
 }
 
-static int dgem_mem_pages_end(struct dgem_object *obj, u64 offset, u64 length,
-			      enum dma_data_direction dir)
+static bool dgem_mem_pages_held(struct dgem_object *obj, u64 *page)
 {
-	dgem_pages_sync(to_dgem_pages(obj), offset, length, false);
-	return 0;
+	u64 count = obj->base.size >> PAGE_SHIFT, run;
+
+	for (; *page < count; *page += run) {
+		unsigned long pfn = dgem_mem_pages_pfn(obj, *page, &run);
+
+		if (!run)
+			break;
+		/* a folio's references are counted at its head */
+		if (page_count(compound_head(pfn_to_page(pfn))) > 1)
+			return true;
+	}
+	return false;
 }
 
 /** dgem_mem_pages - cached memory in blocks of pages */
@@ -172,17 +562,10 @@ const struct dgem_mem_ops dgem_mem_pages = {
 	.flags = DRM_DGEM_CREATE_LAZY | DRM_DGEM_CREATE_DIRECT_IO,
 	.alloc = dgem_mem_pages_alloc,
 	.free = dgem_mem_pages_free,
-	.get_sgt = dgem_mem_span_sgt,
-	.reaches = dgem_mem_span_reaches,
 	.pfn = dgem_mem_pages_pfn,
 	.at = dgem_mem_pages_at,
-	.missing = dgem_mem_pages_missing,
-	.populate = dgem_mem_pages_populate,
-	.purge = dgem_mem_pages_purge,
-	.extent = dgem_mem_pages_extent,
-	.granule = DGEM_CHUNK_SIZE,
 	.vmap = dgem_mem_pages_vmap,
 	.vunmap = dgem_mem_pages_vunmap,
-	.begin = dgem_mem_pages_begin,
-	.end = dgem_mem_pages_end,
+	.sync = dgem_mem_pages_sync,
+	.held = dgem_mem_pages_held,
 };

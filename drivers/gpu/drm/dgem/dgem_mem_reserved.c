@@ -28,6 +28,7 @@
 #include "dgem_device.h"
 #include "dgem_engine.h"
 #include "dgem_gem.h"
+#include "dgem_mapping.h"
 #include "dgem_mem.h"
 #include "dgem_mem_reserved.h"
 
@@ -40,11 +41,11 @@
  * "memory-region" of the instance's device-tree node, unless that is a "shared-dma-pool", which the
  * DMA API serves contiguous and coherent memory from.
  *
- * The pool hands out contiguous pages, worth a PMD on a PMD's boundary if it can, and maps them at
- * once. Where the kernel maps the range as its own memory (a device tree's region without
- * "no-map"), it has struct pages that are mapped for devices as others are. Where it doesn't, there
- * are none to rely on: dma_map_resource() maps it, nothing bounces it or syncs it, and for a device
- * that doesn't snoop, the CPU maps it write-combined.
+ * The pool hands out contiguous pages, worth a PMD on a PMD's boundary if it can. Where the kernel
+ * maps the range as its own memory (a device tree's region without "no-map"), it has struct pages
+ * that are mapped for devices as others are. Where it doesn't, there are none to rely on:
+ * dma_map_resource() maps it, nothing bounces it or syncs it, and for a device that doesn't snoop,
+ * the CPU maps it write-combined.
  *
  * The same range may serve several instances. A range that the instance's device doesn't reach
  * serves none: there is no reserved memory then.
@@ -246,14 +247,17 @@ static int dgem_reserved_find(struct dgem_device *ddev, phys_addr_t *start, u64 
 	return 0;
 }
 
-/* Memory that must be bounced is of no use, and bounced it is for a device that always does so. */
+/* Memory that must be bounced is of no use. */
 static bool dgem_reserved_reached(struct dgem_device *ddev, phys_addr_t start, u64 size)
 {
 	struct device *dev = ddev->dma_dev;
 
-	if (dma_max_mapping_size(dev) != SIZE_MAX && !dma_addressing_limited(dev))
+	if (dgem_dma_always_bounces(dev))
 		return false;
-	return start + size - 1 <= min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	if (dgem_reserved_is_ram(start, size))
+		return !dgem_dma_limited(dev) ||
+		       dgem_dma_reaches(dev, pfn_to_page(PHYS_PFN(start)), size);
+	return dgem_dma_reaches_resource(dev, start, size);
 }
 
 /**
@@ -342,25 +346,11 @@ static void dgem_reserved_clear(void *vaddr, size_t size)
 	}
 }
 
-/* The mapping for the instance's own device keeps the caches right, as for contiguous memory. */
-static int dgem_reserved_prepare(struct dgem_object *obj, struct dgem_reserved *pool)
-{
-	struct device *dev = dgem_dma_dev(obj->base.dev);
-
-	obj->resource = !pool->paged;
-	if (!pool->paged)
-		return 0;
-	obj->page = pfn_to_page(PHYS_PFN(obj->phys));
-	obj->dma = dma_map_page(dev, obj->page, 0, obj->base.size, DMA_BIDIRECTIONAL);
-	return dma_mapping_error(dev, obj->dma) ? -ENOMEM : 0;
-}
-
 static int dgem_reserved_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
 	struct dgem_reserved *pool = to_dgem_reserved(obj);
 	size_t pages = obj->base.size >> PAGE_SHIFT;
 	unsigned long pfn;
-	int ret;
 
 	pfn = dgem_reserved_frames(pool, pages);
 	if (!pfn)
@@ -369,76 +359,16 @@ static int dgem_reserved_alloc(struct dgem_object *obj, const struct drm_dgem_cr
 	obj->phys = PFN_PHYS(pfn);
 	obj->vaddr = dgem_reserved_vaddr(pool, obj->phys);
 	dgem_reserved_clear(obj->vaddr, obj->base.size);
-	ret = dgem_reserved_prepare(obj, pool);
-	if (ret) {
-		gen_pool_free(pool->frames, pfn, pages);
-		return ret;
-	}
+	obj->coherent = !pool->paged;
+	obj->resource = !pool->paged;
 	obj->cache_granted = pool->wc ? DRM_DGEM_CACHE_WC : DRM_DGEM_CACHE_CACHED;
 	return 0;
 }
 
 static void dgem_reserved_free(struct dgem_object *obj)
 {
-	if (obj->page)
-		dma_unmap_page(dgem_dma_dev(obj->base.dev), obj->dma, obj->base.size,
-			       DMA_BIDIRECTIONAL);
 	gen_pool_free(to_dgem_reserved(obj)->frames, PHYS_PFN(obj->phys),
 		      obj->base.size >> PAGE_SHIFT);
-}
-
-static struct sg_table *dgem_reserved_sgt(struct dgem_object *obj, struct device *dev)
-{
-	return obj->resource ? dgem_mem_resource_sgt(obj, dev) : dgem_mem_span_sgt(obj, dev);
-}
-
-static int dgem_reserved_map_device(struct dgem_object *obj, struct device *dev,
-				    struct sg_table *sgt, enum dma_data_direction dir)
-{
-	if (obj->resource)
-		return dgem_mem_resource_map(obj, dev, sgt, dir);
-	return dma_map_sgtable(dev, sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
-}
-
-static void dgem_reserved_unmap_device(struct dgem_object *obj, struct device *dev,
-				       struct sg_table *sgt, enum dma_data_direction dir)
-{
-	if (obj->resource)
-		dgem_mem_resource_unmap(obj, dev, sgt, dir);
-	else
-		dma_unmap_sgtable(dev, sgt, dir, DMA_ATTR_SKIP_CPU_SYNC);
-}
-
-static int dgem_reserved_reaches(struct dgem_object *obj, struct device *dev)
-{
-	return obj->resource ? dgem_mem_resource_reaches(obj, dev)
-			     : dgem_mem_span_reaches(obj, dev);
-}
-
-static int dgem_reserved_mmap(struct dgem_object *obj, struct vm_area_struct *vma)
-{
-	if (obj->cache_granted == DRM_DGEM_CACHE_WC)
-		vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
-	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(obj->phys) + vma->vm_pgoff,
-			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
-}
-
-static int dgem_reserved_begin(struct dgem_object *obj, u64 offset, u64 length,
-			       enum dma_data_direction dir)
-{
-	if (obj->page)
-		dma_sync_single_for_cpu(dgem_dma_dev(obj->base.dev), obj->dma + offset, length,
-					DMA_BIDIRECTIONAL);
-	return 0;
-}
-
-static int dgem_reserved_end(struct dgem_object *obj, u64 offset, u64 length,
-			     enum dma_data_direction dir)
-{
-	if (obj->page)
-		dma_sync_single_for_device(dgem_dma_dev(obj->base.dev), obj->dma + offset, length,
-					   DMA_BIDIRECTIONAL);
-	return 0;
 }
 
 /** dgem_mem_reserved - memory out of the instance's pool */
@@ -448,16 +378,11 @@ const struct dgem_mem_ops dgem_mem_reserved = {
 	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
 	.caches = BIT(DRM_DGEM_CACHE_DEFAULT),
 	.region = DGEM_REGION_RESERVED,
+	.own_map = true,
 	.offered = dgem_reserved_offered,
 	.alloc = dgem_reserved_alloc,
 	.free = dgem_reserved_free,
-	.get_sgt = dgem_reserved_sgt,
-	.map = dgem_reserved_map_device,
-	.unmap = dgem_reserved_unmap_device,
-	.reaches = dgem_reserved_reaches,
-	.mmap = dgem_reserved_mmap,
+	.pfn = dgem_mem_phys_pfn,
 	.at = dgem_mem_vaddr_at,
 	.vmap = dgem_mem_vaddr_vmap,
-	.begin = dgem_reserved_begin,
-	.end = dgem_reserved_end,
 };

@@ -40,8 +40,9 @@
  * pinned without the right to write and mapped for the engine in that direction alone, so that not
  * even a bounce buffer writes back.
  *
- * Pinning, unpinning and accounting sleep and take mmap_lock and folio locks. They happen in CREATE
- * and with the last reference, both without a reservation lock.
+ * Pinning, unpinning and accounting sleep, may wait for user space to bring a page, and take
+ * mmap_lock and folio locks. They happen in CREATE and with the last reference, both without a lock
+ * of ours and outside of drm_dev_enter(), which others' unplugging would wait for.
  */
 
 /* as many as readv() takes */
@@ -64,7 +65,7 @@ struct dgem_user {
 
 static bool dgem_user_offered(struct dgem_device *ddev)
 {
-	return !dgem_mem_limited(ddev->engine->dev);
+	return !ddev->engine->provider || !ddev->engine->limited;
 }
 
 static int dgem_user_copy_ranges(const struct drm_dgem_create *args, struct drm_dgem_range *ranges)
@@ -103,7 +104,7 @@ static struct drm_dgem_range *dgem_user_get_ranges(const struct drm_dgem_create 
 	    args->source_stride % 8)
 		return ERR_PTR(-EINVAL);
 
-	ranges = kcalloc(args->source_count, sizeof(*ranges), GFP_KERNEL);
+	ranges = kcalloc(args->source_count, sizeof(*ranges), DGEM_GFP);
 	if (!ranges)
 		return ERR_PTR(-ENOMEM);
 	ret = dgem_user_copy_ranges(args, ranges);
@@ -152,10 +153,10 @@ static struct dgem_user *dgem_user_new(unsigned long count)
 	struct dgem_user *mem;
 	int ret;
 
-	mem = kzalloc_obj(*mem);
+	mem = kzalloc_obj(*mem, DGEM_GFP);
 	if (!mem)
 		return ERR_PTR(-ENOMEM);
-	mem->pages = kvmalloc_array(count, sizeof(*mem->pages), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	mem->pages = kvmalloc_array(count, sizeof(*mem->pages), DGEM_GFP);
 	ret = mem->pages ? account_locked_vm(current->mm, count, true) : -ENOMEM;
 	if (ret) {
 		kvfree(mem->pages);
@@ -233,7 +234,6 @@ const struct dgem_mem_ops dgem_mem_user = {
 	.offered = dgem_user_offered,
 	.alloc = dgem_user_alloc,
 	.free = dgem_user_free,
-	.get_sgt = dgem_mem_span_sgt,
 	.pfn = dgem_user_pfn,
 	.vmap = dgem_user_vmap,
 	.vunmap = dgem_user_vunmap,

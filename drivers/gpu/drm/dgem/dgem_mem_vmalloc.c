@@ -3,10 +3,12 @@
  * Copyright (C) 2026 The dgem authors
  */
 
+#include <linux/atomic.h>
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -16,6 +18,7 @@
 #include "compat/dgem_compat.h"
 #include "dgem_device.h"
 #include "dgem_gem.h"
+#include "dgem_mapping.h"
 #include "dgem_mem.h"
 
 /**
@@ -31,13 +34,29 @@
  *
  * The zeroes are cleaned out of the caches through a mapping for the instance's own device, see
  * &dgem_mem_ops.own_map, which also serves the windows of CPU access.
+ *
+ * On kernels with 32 bits all objects of the kind together take half of the vmalloc space at most.
  */
 
-/* charged to the caller's cgroup; running out is the caller's problem, not the OOM killer's */
-#define DGEM_GFP_VMALLOC	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | \
-				 __GFP_RETRY_MAYFAIL)
+#define DGEM_GFP_VMALLOC	(DGEM_GFP | __GFP_ZERO)
 
-static struct page *dgem_vmalloc_page(u64 mask, unsigned int *zone)
+/* bytes of all objects */
+static atomic_long_t dgem_vmalloc_bytes;
+
+/* with 32 bits, addresses are scarcer than memory: others need some, too */
+static bool dgem_vmalloc_room(size_t size)
+{
+	long limit = IS_ENABLED(CONFIG_64BIT) ? LONG_MAX : VMALLOC_TOTAL / 2;
+	long old = atomic_long_read(&dgem_vmalloc_bytes);
+
+	do {
+		if (size > limit - old)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&dgem_vmalloc_bytes, &old, old + size));
+	return true;
+}
+
+static struct page *dgem_vmalloc_page(struct device *dev, unsigned int *zone)
 {
 	static const gfp_t zones[] = { 0, __GFP_DMA32, __GFP_DMA };
 	struct page *page;
@@ -47,26 +66,27 @@ static struct page *dgem_vmalloc_page(u64 mask, unsigned int *zone)
 		page = alloc_page(DGEM_GFP_VMALLOC | zones[*zone]);
 		if (!page)
 			return NULL;
-		if (page_to_phys(page) + PAGE_SIZE - 1 <= mask)
+		if (dgem_dma_reaches(dev, page, PAGE_SIZE))
 			return page;
 		__free_page(page);
 	}
 	return NULL;
 }
 
-static void *dgem_vmalloc_within(size_t size, u64 mask)
+static void *dgem_vmalloc_within(size_t size, struct device *dev)
 {
 	unsigned long i, count = size >> PAGE_SHIFT;
 	struct page **pages;
 	unsigned int zone = 0;
 	void *vaddr;
 
-	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	pages = kvmalloc_array(count, sizeof(*pages), DGEM_GFP);
 	if (!pages)
 		return NULL;
 
 	for (i = 0; i < count; i++) {
-		pages[i] = dgem_vmalloc_page(mask, &zone);
+		pages[i] = fatal_signal_pending(current) ? NULL : dgem_vmalloc_page(dev, &zone);
+		cond_resched();
 		if (!pages[i])
 			goto err_free;
 	}
@@ -88,24 +108,31 @@ static int dgem_vmalloc_alloc(struct dgem_object *obj, const struct drm_dgem_cre
 	struct device *dev = dgem_dma_dev(obj->base.dev);
 
 	/* don't take all memory just to find that it isn't enough */
-	if (obj->base.size >> PAGE_SHIFT >= totalram_pages())
+	if (obj->base.size >> PAGE_SHIFT >= totalram_pages() ||
+	    !dgem_vmalloc_room(obj->base.size))
 		return -ENOMEM;
-	if (dma_addressing_limited(dev))
-		obj->vaddr = dgem_vmalloc_within(obj->base.size,
-						 min_not_zero(dma_get_mask(dev),
-							      dev->bus_dma_limit));
+	if (!dgem_memory_begin(obj->base.size))
+		goto out_room;
+	if (dgem_dma_limited(dev) && !dgem_dma_always_bounces(dev))
+		obj->vaddr = dgem_vmalloc_within(obj->base.size, dev);
 	else
 		obj->vaddr = __vmalloc(obj->base.size, DGEM_GFP_VMALLOC);
+	dgem_memory_end(obj->base.size);
 	if (!obj->vaddr)
-		return -ENOMEM;
+		goto out_room;
 
 	obj->cache_granted = DRM_DGEM_CACHE_CACHED;
 	return 0;
+
+out_room:
+	atomic_long_sub(obj->base.size, &dgem_vmalloc_bytes);
+	return -ENOMEM;
 }
 
 static void dgem_vmalloc_free(struct dgem_object *obj)
 {
 	vfree(obj->vaddr);
+	atomic_long_sub(obj->base.size, &dgem_vmalloc_bytes);
 }
 
 static unsigned long dgem_vmalloc_pfn(struct dgem_object *obj, u64 page, u64 *run)
@@ -114,19 +141,26 @@ static unsigned long dgem_vmalloc_pfn(struct dgem_object *obj, u64 page, u64 *ru
 	return vmalloc_to_pfn(obj->vaddr + (page << PAGE_SHIFT));
 }
 
+static bool dgem_vmalloc_held(struct dgem_object *obj, u64 *page)
+{
+	for (; *page < obj->base.size >> PAGE_SHIFT; (*page)++)
+		if (page_count(vmalloc_to_page(obj->vaddr + (*page << PAGE_SHIFT))) > 1)
+			return true;
+	return false;
+}
+
 /** dgem_mem_vmalloc - cached memory in single pages */
 const struct dgem_mem_ops dgem_mem_vmalloc = {
 	.name = "vmalloc",
 	.kind = DRM_DGEM_KIND_VMALLOC,
 	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
 	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_CACHED),
-	.flags = DRM_DGEM_CREATE_PREFAULT | DRM_DGEM_CREATE_DIRECT_IO,
+	.flags = DRM_DGEM_CREATE_DIRECT_IO,
 	.own_map = true,
 	.alloc = dgem_vmalloc_alloc,
 	.free = dgem_vmalloc_free,
-	.get_sgt = dgem_mem_span_sgt,
-	.reaches = dgem_mem_span_reaches,
 	.pfn = dgem_vmalloc_pfn,
 	.at = dgem_mem_vaddr_at,
 	.vmap = dgem_mem_vaddr_vmap,
+	.held = dgem_vmalloc_held,
 };

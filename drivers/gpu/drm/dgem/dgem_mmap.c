@@ -4,6 +4,7 @@
  */
 
 #include <linux/align.h>
+#include <linux/dma-buf.h>
 #include <linux/io.h>
 #include <linux/iosys-map.h>
 #include <linux/minmax.h>
@@ -22,22 +23,29 @@
 #include "dgem_gem.h"
 #include "dgem_mem.h"
 #include "dgem_mmap.h"
-#include "dgem_mmap_folio.h"
 #include "dgem_range.h"
-#include "dgem_sparse.h"
 
 /**
  * DOC: user mappings
  *
- * GEM's helpers map shmem pages, one at a time. Ours are for memory that is contiguous and
- * allocated already, so this file has fault handlers of its own:
+ * GEM's helpers map shmem pages, one at a time. Our memory comes in blocks of up to 2 MiB and more,
+ * so this file has fault handlers of its own:
  *
- * - Kinds that name a page frame are mapped by faults: a PMD where address and memory allow it,
- *   else a batch of PTEs. The other kinds are mapped at once, and so are objects made with
- *   DRM_DGEM_CREATE_PREFAULT, page by page: a PMD can only be put in by a fault.
- * - A batch is all that the page table of the address can show of the object, and filled in by one
- *   walk to that table: what a fault costs besides is shared by up to 512 pages, and the more so
- *   the larger the object. Neighbours that are mapped already stay as they are.
+ * - Nothing is mapped by mmap() itself. The kernel finds an area only after ->mmap() has returned,
+ *   so page table entries that are made there would survive when the instance is unplugged just
+ *   then. Faults run under drm_dev_enter(): what they put in is found and zapped.
+ * - A fault puts in a PMD where address and memory allow it, else a batch of PTEs. A batch grows
+ *   with what the page table shows: the page asked for alone if nothing is mapped beside it, else
+ *   eight times as many as are, up to the end of the table, and the next table as a whole. Who goes
+ *   through memory has few faults; who picks pages here and there pays for those pages only.
+ * - A batch is filled in by one walk to its table. apply_to_page_range() is asked for the first
+ *   entry and allocates the table; its callback gets that entry, with the table's lock held, and
+ *   goes on to the others of the same table, which follow it in memory. It writes entries for page
+ *   frames (pte_mkspecial()) to empty places only, which needs neither flushing nor accounting. The
+ *   kernel exports nothing that puts in more than one page frame outside of ->mmap();
+ *   vmf_insert_pfn() walks to the table and takes its lock for each page, which takes ten times as
+ *   long. Where more has to be known than what cached memory's entry looks like (other
+ *   architectures, memory that is not cached), it is used nevertheless, for up to 64 KiB at a time.
  * - A PTE is put in clean, whatever the fault is for: the kernel has nothing that puts in a page
  *   frame as written to, except for a PMD. Where the processor doesn't mark it itself (32-bit ARM,
  *   64-bit ARM without FEAT_HAFDBS), the first write to each page takes one more fault, as with any
@@ -51,32 +59,48 @@
  * - Mappings are VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP: they can't grow, nobody takes references
  *   to their pages, and core dumps leave them out. Copy-on-write mappings are refused. Objects made
  *   for direct I/O are mapped without VM_PFNMAP, see below.
- * - After the instance is gone, or for what was zapped of a mapping made at once: SIGBUS.
- * - Faults take no lock of ours, unless the object's pages may come and go: what a fault finds
- *   stays under the reservation lock alone.
+ * - After the instance is gone, and for memory that was purged or can't be had: SIGBUS. Out of
+ *   memory would be a reason to try again for ever.
+ * - Faults take no lock of ours, unless the object's memory may come and go: what a fault finds
+ *   stays under the reservation lock alone. If somebody else has that, mmap_lock is given back
+ *   before the fault waits for it, and a signal ends the wait.
  *
- * Lock order: mmap_lock, then dma_resv.
+ * Lock order: mmap_lock, then dma_resv, then drm_dev_enter().
  */
 
-/*
- * Cached memory is mapped as the area says, and an entry of a page table is only written to memory:
- * a module can do that itself. For other memory, and on other architectures, vmf_insert_pfn() knows
- * what has to be done, page by page. That is dearer, so fewer of them: 64 KiB of 4 KiB pages, the
- * kernel's own default for fault-around.
+/**
+ * DOC: user mappings for direct I/O
+ *
+ * Direct I/O and io_uring want references to the pages that they read into, which a mapping of page
+ * frames doesn't give: the kernel refuses with EFAULT. Objects made with DRM_DGEM_CREATE_DIRECT_IO
+ * are therefore mapped by their struct pages. Such a mapping is neither VM_PFNMAP nor VM_MIXEDMAP:
+ * the kernel counts it for each page, and a huge page of it can be taken apart like any file's.
+ *
+ * - The memory is folios, of one page or many, which live until the last reference to them is gone:
+ *   that of the object, those of page tables, and those of I/O under way. So I/O that outlives the
+ *   object writes into memory that nobody else has been given.
+ * - Nothing may take memory out of the object meanwhile, and no importer may be told of memory that
+ *   others can pin: these objects can be neither purged nor exported.
+ * - A block of the size of a huge page is mapped as one where the address allows it, else 64 KiB
+ *   at a time. As with page frames, nothing but the huge page is put into an empty place where one
+ *   fits.
+ * - What is in a page table can be dropped by the process at any time, and an empty table with it.
+ *   Where that gets in the way, or a table is where a huge page could be, the kernel is left to put
+ *   in the one page that is asked for: it alone knows how to do that without stepping on others.
  */
-#define DGEM_FILL_PTES		IS_ENABLED(CONFIG_X86)
-#define DGEM_FILL_PAGES		PTRS_PER_PTE
+
+/* pages at a time where the kernel puts them in one by one: its own default for fault-around */
 #define DGEM_INSERT_PAGES	16
 
 /**
- * struct dgem_fill - what a page table is to show
+ * struct dgem_table_fill - what a page table is to show
  */
-struct dgem_fill {
+struct dgem_table_fill {
 	/** @obj: the object */
 	struct dgem_object *obj;
 	/** @vma: the area */
 	struct vm_area_struct *vma;
-	/** @batch: the pages; all of them are in one page table */
+	/** @batch: the pages that the table can show of both, then those that come in */
 	struct dgem_batch batch;
 	/** @asked: which of them somebody waits for */
 	unsigned int asked;
@@ -84,43 +108,87 @@ struct dgem_fill {
 	bool found;
 };
 
-/* called once, for the first page of the batch; the table's lock is held */
-static int dgem_fill_ptes(pte_t *pte, unsigned long addr, void *data)
+/* how many entries beside this one, in one direction, are not empty */
+static unsigned int dgem_table_mapped(pte_t *pte, int step, unsigned int count)
 {
-	struct dgem_fill *fill = data;
-	pgprot_t prot = fill->vma->vm_page_prot;
-	unsigned int i = 0, end;
-	unsigned long pfn;
-	u64 run;
+	unsigned int n;
 
-	do {
-		pfn = fill->obj->ops->pfn(fill->obj, fill->batch.page + i, &run);
-		if (!run) {
+	for (n = 0; n < count; n++) {
+		pte += step;
+		if (pte_none(ptep_get(pte)))
+			break;
+	}
+	return n;
+}
+
+/* puts page frames that follow each other into those entries that are empty */
+static void dgem_fill_run(const struct dgem_table_fill *fill, pte_t *pte, unsigned long addr,
+			  unsigned long pfn, unsigned int count)
+{
+	unsigned int i = 0, first;
+
+	while (i < count) {
+		if (!pte_none(ptep_get(&pte[i]))) {
 			i++;
 			continue;
 		}
-		end = min_t(u64, i + run, fill->batch.count);
-		fill->found |= fill->asked - i < end - i;
-		for (; i < end; i++, pfn++) {
-			if (pte_none(ptep_get(&pte[i])))
-				set_pte_at(fill->vma->vm_mm, addr + i * PAGE_SIZE, &pte[i],
-					   pte_mkspecial(pfn_pte(pfn, prot)));
-		}
-	} while (i < fill->batch.count);
+		for (first = i; i < count && pte_none(ptep_get(&pte[i])); )
+			i++;
+		set_ptes(fill->vma->vm_mm, addr + first * PAGE_SIZE, &pte[first],
+			 pte_mkspecial(pfn_pte(pfn + first, fill->vma->vm_page_prot)), i - first);
+	}
+}
+
+/* cuts the batch down to what the entries beside the one asked for give reason for */
+static void dgem_fill_grow(struct dgem_table_fill *fill, pte_t *pte)
+{
+	unsigned int asked = fill->asked, before, after;
+	u64 first = fill->batch.page;
+
+	before = dgem_table_mapped(pte + asked, -1, asked);
+	after = dgem_table_mapped(pte + asked, 1, fill->batch.count - asked - 1);
+	/* the table before this one was filled up */
+	if (!asked && first && READ_ONCE(fill->obj->fault_next) == first)
+		before = PTRS_PER_PTE;
+	dgem_batch_grow(&fill->batch, asked, before, after);
+	fill->asked -= fill->batch.page - first;
+	if (fill->batch.count > 1)
+		WRITE_ONCE(fill->obj->fault_next, fill->batch.page + fill->batch.count);
+}
+
+/* called once, for the first page of the batch; the table's lock is held */
+static int dgem_fill_ptes(pte_t *pte, unsigned long addr, void *data)
+{
+	struct dgem_table_fill *fill = data;
+	u64 first = fill->batch.page, run;
+	unsigned int i, count;
+
+	if (fill->batch.count > 1)
+		dgem_fill_grow(fill, pte);
+	pte += fill->batch.page - first;
+	for (i = 0; i < fill->batch.count; i += count) {
+		unsigned long pfn = fill->obj->ops->pfn(fill->obj, fill->batch.page + i, &run);
+
+		count = clamp_t(u64, run, 1, fill->batch.count - i);
+		if (!run)
+			continue;
+		fill->found |= fill->asked - i < count;
+		dgem_fill_run(fill, pte + i, fill->batch.addr + i * PAGE_SIZE, pfn, count);
+	}
 	return 0;
 }
 
-static vm_fault_t dgem_fill_table(struct dgem_fill *fill)
+static vm_fault_t dgem_fill_table(struct dgem_table_fill *fill)
 {
-	struct mm_struct *mm = fill->vma->vm_mm;
+	int ret = apply_to_page_range(fill->vma->vm_mm, fill->batch.addr, PAGE_SIZE,
+				      dgem_fill_ptes, fill);
 
-	/* no more than the first entry is asked for: it leads to the others of its table */
-	if (apply_to_page_range(mm, fill->batch.addr, PAGE_SIZE, dgem_fill_ptes, fill))
-		return VM_FAULT_OOM;
+	if (ret)
+		return ret == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
 	return fill->found ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
 }
 
-static vm_fault_t dgem_insert_page(const struct dgem_fill *fill, unsigned int i)
+static vm_fault_t dgem_insert_page(const struct dgem_table_fill *fill, unsigned int i)
 {
 	unsigned long pfn;
 	u64 run;
@@ -132,7 +200,7 @@ static vm_fault_t dgem_insert_page(const struct dgem_fill *fill, unsigned int i)
 }
 
 /* the page asked for decides; its neighbours come along as far as they can */
-static vm_fault_t dgem_insert_pages(const struct dgem_fill *fill)
+static vm_fault_t dgem_insert_pages(const struct dgem_table_fill *fill)
 {
 	vm_fault_t ret = dgem_insert_page(fill, fill->asked);
 	unsigned int i;
@@ -145,18 +213,15 @@ static vm_fault_t dgem_insert_pages(const struct dgem_fill *fill)
 
 static vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *obj)
 {
-	bool ptes = DGEM_FILL_PTES && obj->cache_granted == DRM_DGEM_CACHE_CACHED;
-	unsigned int pages = ptes ? DGEM_FILL_PAGES : DGEM_INSERT_PAGES;
+	bool table = IS_ENABLED(CONFIG_X86) && obj->cache_granted == DRM_DGEM_CACHE_CACHED;
 	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
-	struct dgem_fill fill;
+	struct dgem_table_fill fill = { .obj = obj, .vma = vmf->vma };
 
-	if (!obj->ops->pfn || !dgem_view_batch(&view, vmf->address, pages, &fill.batch))
+	if (!dgem_view_batch(&view, vmf->address, table ? PTRS_PER_PTE : DGEM_INSERT_PAGES,
+			     &fill.batch))
 		return VM_FAULT_SIGBUS;
-	fill.obj = obj;
-	fill.vma = vmf->vma;
 	fill.asked = (vmf->address - fill.batch.addr) >> PAGE_SHIFT;
-	fill.found = false;
-	return ptes ? dgem_fill_table(&fill) : dgem_insert_pages(&fill);
+	return table ? dgem_fill_table(&fill) : dgem_insert_pages(&fill);
 }
 
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
@@ -171,7 +236,7 @@ static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj)
 	/* a page table stays one */
 	if (!pmd_none(pmd) && !pmd_leaf(pmd))
 		return VM_FAULT_FALLBACK;
-	if (!obj->ops->pfn || !dgem_view_page(&view, addr, &page))
+	if (!dgem_view_page(&view, addr, &page))
 		return VM_FAULT_FALLBACK;
 	pfn = obj->ops->pfn(obj, page, &run);
 	if (!run || !dgem_view_pmd(&view, addr, pfn, PMD_SHIFT, &batch))
@@ -189,42 +254,57 @@ static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj)
 }
 #endif
 
-/* the page asked for is there if this succeeds, and stays under the reservation lock */
-static bool dgem_fault_populate(struct vm_fault *vmf, struct dgem_object *obj)
+/* wait for the reservation lock without mmap_lock, if the caller can do without */
+static vm_fault_t dgem_fault_wait(struct vm_fault *vmf, struct drm_gem_object *gem)
 {
-	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
-	u64 page;
+	if (!fault_flag_allow_retry_first(vmf->flags))
+		return dma_resv_lock_interruptible(gem->resv, NULL) ? VM_FAULT_NOPAGE : 0;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
 
-	return dgem_view_page(&view, vmf->address & PAGE_MASK, &page) &&
-	       !dgem_sparse_populate(obj, page, 1);
+	drm_gem_object_get(gem);
+	mmap_read_unlock(vmf->vma->vm_mm);
+	if (!dma_resv_lock_interruptible(gem->resv, NULL))
+		dma_resv_unlock(gem->resv);
+	drm_gem_object_put(gem);
+	return VM_FAULT_RETRY;
 }
 
 /*
- * Called before and after a fault does anything. The page asked for is there in between, and stays:
- * for objects whose pages come and go, that takes the reservation lock. Memory that can't be had is
- * SIGBUS: out of memory would be a reason to try again for ever. This is dgem_gem_changes() without
- * the call: a fault of one page is short.
+ * Called before and after a fault does anything. The page asked for is there in between, and stays.
+ * A huge fault may have the area's own lock instead of mmap_lock, and does not wait: the ordinary
+ * one comes next.
  */
-static inline vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_object *obj, int *idx)
+static inline vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_object *obj, bool huge,
+					  int *idx)
 {
-	if (!drm_dev_enter(obj->base.dev, idx))
-		return VM_FAULT_SIGBUS;
-	if (likely(!obj->ops->purge))
-		return 0;
+	struct drm_gem_object *gem = &obj->base;
+	vm_fault_t ret;
 
-	dma_resv_lock(obj->base.resv, NULL);
-	if (!obj->sparse || dgem_fault_populate(vmf, obj))
+	if (unlikely(obj->pages)) {
+		if (!dma_resv_trylock(gem->resv)) {
+			ret = huge ? VM_FAULT_FALLBACK : dgem_fault_wait(vmf, gem);
+			if (ret)
+				return ret;
+		}
+		if (obj->sparse &&
+		    dgem_gem_populate_locked(obj, dgem_vmf_page(gem, vmf) << PAGE_SHIFT, 1)) {
+			dma_resv_unlock(gem->resv);
+			return VM_FAULT_SIGBUS;
+		}
+	}
+	if (likely(drm_dev_enter(gem->dev, idx)))
 		return 0;
-	dma_resv_unlock(obj->base.resv);
-	drm_dev_exit(*idx);
+	if (obj->pages)
+		dma_resv_unlock(gem->resv);
 	return VM_FAULT_SIGBUS;
 }
 
 static inline void dgem_fault_end(struct dgem_object *obj, int idx)
 {
-	if (unlikely(obj->ops->purge))
-		dma_resv_unlock(obj->base.resv);
 	drm_dev_exit(idx);
+	if (unlikely(obj->pages))
+		dma_resv_unlock(obj->base.resv);
 }
 
 static vm_fault_t dgem_fault(struct vm_fault *vmf)
@@ -233,7 +313,10 @@ static vm_fault_t dgem_fault(struct vm_fault *vmf)
 	vm_fault_t ret;
 	int idx;
 
-	ret = dgem_fault_begin(vmf, obj, &idx);
+	/* an area may be longer than what is left of the object */
+	if (dgem_vmf_page(&obj->base, vmf) >= obj->base.size >> PAGE_SHIFT)
+		return VM_FAULT_SIGBUS;
+	ret = dgem_fault_begin(vmf, obj, false, &idx);
 	if (ret)
 		return ret;
 	ret = VM_FAULT_FALLBACK;
@@ -252,13 +335,151 @@ static vm_fault_t dgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	vm_fault_t ret;
 	int idx;
 
-	if (order != PMD_ORDER)
+	if (order != PMD_ORDER || dgem_vmf_page(&obj->base, vmf) >= obj->base.size >> PAGE_SHIFT)
 		return VM_FAULT_FALLBACK;
-	ret = dgem_fault_begin(vmf, obj, &idx);
+	ret = dgem_fault_begin(vmf, obj, true, &idx);
 	if (ret)
 		return ret;
 	ret = dgem_insert_pmd(vmf, obj);
 	dgem_fault_end(obj, idx);
+	return ret;
+}
+#endif
+
+static struct page *dgem_folio_page(struct dgem_object *obj, u64 page)
+{
+	u64 run;
+
+	return pfn_to_page(obj->ops->pfn(obj, page, &run));
+}
+
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+/* the folio that can be mapped by a huge page around the address, or NULL */
+static struct folio *dgem_folio_fits(const struct vm_fault *vmf, struct dgem_object *obj,
+				     const struct dgem_view *view)
+{
+	struct dgem_batch batch;
+	struct page *found;
+	u64 page;
+
+	if (!dgem_view_page(view, vmf->address & PAGE_MASK, &page))
+		return NULL;
+	found = dgem_folio_page(obj, page);
+	if (folio_order(page_folio(found)) != PMD_ORDER)
+		return NULL;
+	if (!dgem_view_pmd(view, vmf->address & PAGE_MASK, page_to_pfn(found), PMD_SHIFT, &batch))
+		return NULL;
+	return page_folio(found);
+}
+
+static vm_fault_t dgem_folio_insert_huge(struct vm_fault *vmf, struct folio *folio)
+{
+	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+
+	/* a page table stays one */
+	if (!pmd_none(pmd) && !pmd_leaf(pmd))
+		return VM_FAULT_FALLBACK;
+	return vmf_insert_folio_pmd(vmf, folio, vmf->flags & FAULT_FLAG_WRITE);
+}
+#else
+static struct folio *dgem_folio_fits(const struct vm_fault *vmf, struct dgem_object *obj,
+				     const struct dgem_view *view)
+{
+	return NULL;
+}
+
+static vm_fault_t dgem_folio_insert_huge(struct vm_fault *vmf, struct folio *folio)
+{
+	return VM_FAULT_FALLBACK;
+}
+#endif
+
+/* the page asked for decides; its neighbours come along as far as they can */
+static vm_fault_t dgem_folio_insert_pages(struct vm_fault *vmf, struct dgem_object *obj,
+					  const struct dgem_view *view)
+{
+	struct dgem_batch batch;
+	unsigned int asked, i;
+	vm_fault_t ret;
+
+	if (!dgem_view_batch(view, vmf->address, DGEM_INSERT_PAGES, &batch))
+		return VM_FAULT_SIGBUS;
+	asked = (vmf->address - batch.addr) >> PAGE_SHIFT;
+	ret = vmf_insert_page_mkwrite(vmf, dgem_folio_page(obj, batch.page + asked),
+				      vmf->flags & FAULT_FLAG_WRITE);
+	for (i = 0; i < batch.count && ret == VM_FAULT_NOPAGE; i++) {
+		struct vm_fault next = {
+			.vma = vmf->vma,
+			.address = batch.addr + i * PAGE_SIZE,
+		};
+
+		if (i != asked &&
+		    vmf_insert_page_mkwrite(&next, dgem_folio_page(obj, batch.page + i),
+					    false) != VM_FAULT_NOPAGE)
+			break;
+	}
+	return ret;
+}
+
+/* let the kernel insert it */
+static vm_fault_t dgem_folio_return_page(struct vm_fault *vmf, struct dgem_object *obj,
+					 const struct dgem_view *view)
+{
+	u64 page;
+
+	if (!dgem_view_page(view, vmf->address & PAGE_MASK, &page))
+		return VM_FAULT_SIGBUS;
+	vmf->page = dgem_folio_page(obj, page);
+	get_page(vmf->page);
+	return 0;
+}
+
+static vm_fault_t dgem_folio_insert(struct vm_fault *vmf, struct dgem_object *obj)
+{
+	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
+	struct folio *folio = dgem_folio_fits(vmf, obj, &view);
+	vm_fault_t ret;
+
+	if (folio)
+		ret = dgem_folio_insert_huge(vmf, folio);
+	else
+		ret = dgem_folio_insert_pages(vmf, obj, &view);
+	/* a table that is gone again looks like one for which there was no memory */
+	if (ret & (VM_FAULT_FALLBACK | VM_FAULT_OOM))
+		return dgem_folio_return_page(vmf, obj, &view);
+	return ret;
+}
+
+static vm_fault_t dgem_folio_fault(struct vm_fault *vmf)
+{
+	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
+	vm_fault_t ret;
+	int idx;
+
+	if (!drm_dev_enter(obj->base.dev, &idx))
+		return VM_FAULT_SIGBUS;
+	ret = dgem_folio_insert(vmf, obj);
+	drm_dev_exit(idx);
+	return ret;
+}
+
+#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
+static vm_fault_t dgem_folio_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
+	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
+	vm_fault_t ret = VM_FAULT_FALLBACK;
+	struct folio *folio;
+	int idx;
+
+	if (order != PMD_ORDER)
+		return VM_FAULT_FALLBACK;
+	if (!drm_dev_enter(obj->base.dev, &idx))
+		return VM_FAULT_SIGBUS;
+	folio = dgem_folio_fits(vmf, obj, &view);
+	if (folio)
+		ret = dgem_folio_insert_huge(vmf, folio);
+	drm_dev_exit(idx);
 	return ret;
 }
 #endif
@@ -306,6 +527,47 @@ static int dgem_access_io(void __iomem *regs, void *buf, int len, int write)
 	return done ?: -EINVAL;
 }
 
+static int dgem_access_map(struct dgem_object *obj, u64 offset, void *buf, int len, int write)
+{
+	struct iosys_map map;
+	int ret;
+
+	ret = dgem_gem_vmap(&obj->base, &map);
+	if (ret)
+		return ret;
+	ret = len;
+	if (map.is_iomem)
+		ret = dgem_access_io(map.vaddr_iomem + offset, buf, len, write);
+	else if (write)
+		iosys_map_memcpy_to(&map, offset, buf, len);
+	else
+		iosys_map_memcpy_from(buf, &map, offset, len);
+	dgem_gem_vunmap(&obj->base, &map);
+	return ret;
+}
+
+/* memory that is there, and has addresses */
+static int dgem_access_memory(struct dgem_object *obj, u64 offset, void *buf, int len, int write)
+{
+	size_t part;
+	int done;
+	u64 run;
+
+	for (done = 0; done < len; done += part, offset += part) {
+		void *vaddr = obj->ops->at(obj, offset >> PAGE_SHIFT, &run);
+
+		if (!run)
+			return -EIO;
+		vaddr += offset_in_page(offset);
+		part = min_t(u64, len - done, (run << PAGE_SHIFT) - offset_in_page(offset));
+		if (write)
+			memcpy(vaddr, buf + done, part);
+		else
+			memcpy(buf + done, vaddr, part);
+	}
+	return len;
+}
+
 /*
  * A debugger's view of the mapping: there are no pages to get, so copy by the kernel mapping. A
  * kernel without CONFIG_HAVE_IOREMAP_PROT doesn't ask for it: it tells the debugger EIO.
@@ -316,34 +578,28 @@ static int dgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void *
 	struct drm_gem_object *gem = vma->vm_private_data;
 	u64 offset = (dgem_vma_page(gem, vma) << PAGE_SHIFT) + (addr - vma->vm_start);
 	struct dgem_object *obj = to_dgem_object(gem);
-	struct iosys_map map;
 	int idx, ret;
 
-	if (len < 0 || dgem_range_check(offset, len, gem->size))
+	if (len <= 0 || dgem_range_check(offset, len, gem->size))
 		return -EINVAL;
-	if (!drm_dev_enter(gem->dev, &idx))
-		return -EIO;
+	/* the kernel does not look: a debugger may write where the process may not */
+	if (write && !(vma->vm_flags & VM_WRITE))
+		return -EACCES;
 
-	dma_resv_lock(gem->resv, NULL);
-	if (obj->ops->at) {
-		ret = dgem_sparse_copy(obj, offset, buf, len, write) ?: len;
+	ret = dma_resv_lock_interruptible(gem->resv, NULL);
+	if (ret)
+		return ret;
+	ret = dgem_gem_populate_locked(obj, offset, len);
+	if (ret)
 		goto out_unlock;
-	}
-	ret = dgem_gem_vmap(gem, &map);
-	if (!ret) {
-		ret = len;
-		if (map.is_iomem)
-			ret = dgem_access_io(map.vaddr_iomem + offset, buf, len, write);
-		else if (write)
-			iosys_map_memcpy_to(&map, offset, buf, len);
-		else
-			iosys_map_memcpy_from(buf, &map, offset, len);
-		dgem_gem_vunmap(gem, &map);
+	ret = -EIO;
+	if (drm_dev_enter(gem->dev, &idx)) {
+		ret = obj->ops->at ? dgem_access_memory(obj, offset, buf, len, write)
+				   : dgem_access_map(obj, offset, buf, len, write);
+		drm_dev_exit(idx);
 	}
 out_unlock:
 	dma_resv_unlock(gem->resv);
-
-	drm_dev_exit(idx);
 	return ret;
 }
 
@@ -369,62 +625,41 @@ static const struct vm_operations_struct dgem_folio_vm_ops = {
 	.access = dgem_vm_access,
 };
 
-/*
- * All pages now. Not for objects whose pages come and go: the area is not yet where zapping would
- * find it.
- */
-static int dgem_map_now(struct dgem_object *obj, struct vm_area_struct *vma)
+/* the area is the exporter's from here on: its file, its operations, its private data */
+static int dgem_map_import(struct dgem_object *obj, struct vm_area_struct *vma)
 {
-	u64 page = dgem_vma_page(&obj->base, vma), run;
-	unsigned long addr = vma->vm_start;
-	int ret = 0;
+	int ret;
 
-	while (!ret && addr < vma->vm_end) {
-		unsigned long pfn = obj->ops->pfn(obj, page, &run);
-		u64 pages = clamp_t(u64, run, 1, (vma->vm_end - addr) >> PAGE_SHIFT);
-
-		if (run)
-			ret = remap_pfn_range(vma, addr, pfn, pages << PAGE_SHIFT,
-					      vma->vm_page_prot);
-		addr += pages << PAGE_SHIFT;
-		page += pages;
+	if (obj->readonly) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EACCES;
+		vm_flags_clear(vma, VM_MAYWRITE);
 	}
-	return ret;
+
+	vma->vm_ops = NULL;
+	vma->vm_private_data = NULL;
+	ret = dma_buf_mmap(obj->dmabuf, vma, dgem_vma_page(&obj->base, vma));
+	if (ret)
+		return ret;
+	/* DRM warns of a mapping that could grow, which not all exporters forbid */
+	vm_flags_set(vma, VM_DONTEXPAND);
+	/* it holds its own buffer */
+	drm_gem_object_put(&obj->base);
+	return 0;
 }
 
-static int dgem_map_area(struct drm_gem_object *gem, struct vm_area_struct *vma)
+/* the architectures that have one of their own say so in <asm/pgtable.h>, as the DMA API has it */
+#ifndef pgprot_dmacoherent
+#define pgprot_dmacoherent(prot)	pgprot_noncached(prot)
+#endif
+
+static pgprot_t dgem_mmap_prot(const struct dgem_object *obj, pgprot_t prot)
 {
-	struct dgem_object *obj = to_dgem_object(gem);
-	unsigned long fake = vma->vm_pgoff;
-	vm_flags_t frames = VM_PFNMAP;
-	int ret = 0;
-
-	vma->vm_private_data = gem;
-	if (obj->flags & DRM_DGEM_CREATE_DIRECT_IO) {
-		vma->vm_ops = &dgem_folio_vm_ops;
-		frames = 0;
-	} else if (obj->ops->mmap) {
-		/* whoever maps at once counts from the object's start */
-		vma->vm_pgoff = dgem_vma_page(gem, vma);
-		ret = obj->ops->mmap(obj, vma);
-		if (ret)
-			return ret;
-		if (vma->vm_private_data != gem) {
-			/* an exporter's area now, which holds its own buffer */
-			drm_gem_object_put(gem);
-			return 0;
-		}
-		/* and zapping needs the fake offset again */
-		vma->vm_pgoff = fake;
-	} else if (obj->flags & DRM_DGEM_CREATE_PREFAULT) {
-		ret = dgem_map_now(obj, vma);
-		if (ret)
-			return ret;
-	}
-
-	vm_flags_set(vma, frames | VM_DONTEXPAND | VM_DONTDUMP);
-	dgem_vm_count(gem, 1);
-	return 0;
+	if (obj->cache_granted == DRM_DGEM_CACHE_WC)
+		return pgprot_writecombine(prot);
+	if (obj->cache_granted == DRM_DGEM_CACHE_UNCACHED)
+		return obj->resource ? pgprot_noncached(prot) : pgprot_dmacoherent(prot);
+	return prot;
 }
 
 /**
@@ -433,22 +668,30 @@ static int dgem_map_area(struct drm_gem_object *gem, struct vm_area_struct *vma)
  * @vma: the area, at the object's fake offset; DRM or dma-buf have checked its length
  *
  * Return: 0, -EINVAL for a private mapping, -EOPNOTSUPP for a kind without any, -ENODEV when the
- * instance is gone (dma-buf does not ask), or what the memory kind said.
+ * instance is gone (dma-buf does not ask), -EACCES, or what the exporter of an import said.
  */
 int dgem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
-	int idx, ret;
+	struct dgem_object *obj = to_dgem_object(gem);
+	bool folios = obj->flags & DRM_DGEM_CREATE_DIRECT_IO;
 
 	if (vma_is_cow_mapping(vma))
 		return -EINVAL;
 	/* the offset of an object that can't be mapped is not told, but can be guessed */
-	if (!(dgem_gem_caps(to_dgem_object(gem)) & DRM_DGEM_CAP_MMAP))
+	if (!(dgem_gem_caps(obj) & DRM_DGEM_CAP_MMAP))
 		return -EOPNOTSUPP;
-	if (!drm_dev_enter(gem->dev, &idx))
+	if (drm_dev_is_unplugged(gem->dev))
 		return -ENODEV;
-	ret = dgem_map_area(gem, vma);
-	drm_dev_exit(idx);
-	return ret;
+	if (obj->dmabuf)
+		return dgem_map_import(obj, vma);
+
+	if (folios)
+		vma->vm_ops = &dgem_folio_vm_ops;
+	vma->vm_page_prot = dgem_mmap_prot(obj, vma->vm_page_prot);
+	vm_flags_set(vma, (folios ? 0 : VM_PFNMAP) | (obj->resource ? VM_IO : 0) |
+			  VM_DONTEXPAND | VM_DONTDUMP);
+	dgem_vm_count(gem, 1);
+	return 0;
 }
 
 /**

@@ -5,7 +5,7 @@
 #ifndef _DGEM_MMAP_H_
 #define _DGEM_MMAP_H_
 
-#include <linux/mm_types.h>
+#include <linux/mm.h>
 
 #include <drm/drm_gem.h>
 
@@ -20,6 +20,12 @@ extern const struct vm_operations_struct dgem_vm_ops;
 static inline u64 dgem_vma_page(const struct drm_gem_object *gem, const struct vm_area_struct *vma)
 {
 	return vma->vm_pgoff - drm_vma_node_start(&gem->vma_node);
+}
+
+/* the page of the object that faults */
+static inline u64 dgem_vmf_page(const struct drm_gem_object *gem, const struct vm_fault *vmf)
+{
+	return vmf->pgoff - drm_vma_node_start(&gem->vma_node);
 }
 
 /* what an area shows of the object */

@@ -5,7 +5,9 @@
 
 #include <linux/cgroup_dmem.h>
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/vmstat.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
@@ -24,11 +26,19 @@
  * the process that made it. A charge that one of them does not allow for is undone in all of them
  * (-ENOSPC).
  *
- * A charge belongs to the object, not to its handle: it stays until the last reference goes, be it
- * held by a dma-buf, a mapping or a job, even if the file is gone by then.
+ * A charge follows the memory, not the handle: it is made before memory is allocated, for a lazy
+ * object granule by granule, and stays until the memory is given back, be it held by a dma-buf, a
+ * mapping, a job or a pipe, even if the file is gone by then.
  *
- * Memory that existed before the object (imports, user memory, device windows) is not charged.
- * Pages and vmalloc memory are accounted to the memory cgroup as they are allocated.
+ * Memory that existed before the object (imports, device windows) is not charged; user memory
+ * counts against RLIMIT_MEMLOCK. Whatever comes from the page allocator is accounted to the memory
+ * cgroup as it is allocated (DGEM_GFP), and so is what the driver needs for itself: objects,
+ * tables, jobs.
+ *
+ * Without any limit the machine's own memory is one: see dgem_memory_begin().
+ *
+ * Offsets for mmap() are a resource of the device, too, of which each file has a share
+ * (DGEM_FILE_SPACE): a lazy object takes them without taking memory (-EOVERFLOW).
  */
 
 /**
@@ -41,7 +51,7 @@ struct dgem_account *dgem_account_new(u64 limit)
 {
 	struct dgem_account *account;
 
-	account = kzalloc_obj(*account);
+	account = kzalloc_obj(*account, DGEM_GFP);
 	if (!account)
 		return NULL;
 	kref_init(&account->refs);
@@ -163,15 +173,77 @@ void dgem_quota_uncharge(struct dgem_object *obj, u64 bytes)
 	atomic64_sub(bytes, &obj->charged);
 }
 
+/* bytes that are being allocated, by all instances */
+static atomic64_t dgem_memory_coming;
+
 /**
- * dgem_quota_charged - what is charged for an object now
- * @obj: the object
+ * dgem_memory_begin - ask whether the machine has memory to spare
+ * @bytes: what is going to be allocated from the page allocator
  *
- * Return: bytes.
+ * The OOM killer wakes for whoever finds no memory next, and ends others than the one that has it
+ * all: what an object has is in nobody's resident set. So the last 32nd of the machine's memory is
+ * left alone. Free CMA memory does not count as available: the kernel itself can't use it.
+ *
+ * Return: true if it has; dgem_memory_end() is due when @bytes have been allocated, or could not
+ * be.
  */
-u64 dgem_quota_charged(const struct dgem_object *obj)
+bool dgem_memory_begin(u64 bytes)
 {
-	return atomic64_read(&obj->charged);
+	s64 pages = si_mem_available() - (s64)global_zone_page_state(NR_FREE_CMA_PAGES);
+	s64 coming = atomic64_add_return(bytes, &dgem_memory_coming);
+
+	if (pages - (s64)totalram_pages() / 32 >= coming >> PAGE_SHIFT)
+		return true;
+	atomic64_sub(bytes, &dgem_memory_coming);
+	return false;
+}
+
+/**
+ * dgem_memory_spare - ask the same for something small
+ *
+ * Return: true if the machine has memory to spare.
+ */
+bool dgem_memory_spare(void)
+{
+	bool spare = dgem_memory_begin(0);
+
+	if (spare)
+		dgem_memory_end(0);
+	return spare;
+}
+
+/**
+ * dgem_memory_end - undo dgem_memory_begin(): it shows in what is available now
+ * @bytes: as there
+ */
+void dgem_memory_end(u64 bytes)
+{
+	atomic64_sub(bytes, &dgem_memory_coming);
+}
+
+/**
+ * dgem_quota_take_offset - give an object an mmap offset
+ * @obj: the object, which has none; &dgem_device.objects_lock is held
+ * @account: who pays, if the object has no account yet
+ *
+ * Return: 0 or -EOVERFLOW.
+ */
+int dgem_quota_take_offset(struct dgem_object *obj, struct dgem_account *account)
+{
+	lockdep_assert_held(&to_dgem_device(obj->base.dev)->objects_lock);
+
+	if (!obj->account)
+		obj->account = dgem_account_get(account);
+	if (dgem_quota_add(&obj->account->space, obj->base.size, DGEM_FILE_SPACE)) {
+		drm_dbg(obj->base.dev, "%zu bytes are too many for the file's mmap offsets\n",
+			obj->base.size);
+		return -EOVERFLOW;
+	}
+	if (drm_gem_create_mmap_offset(&obj->base)) {
+		atomic64_sub(obj->base.size, &obj->account->space);
+		return -EOVERFLOW;
+	}
+	return 0;
 }
 
 /**
@@ -180,7 +252,12 @@ u64 dgem_quota_charged(const struct dgem_object *obj)
  */
 void dgem_quota_release(struct dgem_object *obj)
 {
-	dgem_quota_uncharge(obj, dgem_quota_charged(obj));
+	dgem_quota_uncharge(obj, atomic64_read(&obj->charged));
+	if (drm_mm_node_allocated(&obj->base.vma_node.vm_node)) {
+		/* the offset first, so that whoever is given the space finds one */
+		drm_gem_free_mmap_offset(&obj->base);
+		atomic64_sub(obj->base.size, &obj->account->space);
+	}
 	if (obj->account)
 		dgem_account_put(obj->account);
 	obj->account = NULL;

@@ -9,8 +9,19 @@
 #include <linux/kref.h>
 #include <linux/types.h>
 
+#include <drm/drm_vma_manager.h>
+
 struct dgem_device;
 struct dgem_object;
+
+/**
+ * define DGEM_FILE_SPACE - bytes of mmap offsets that the objects of one file may take together
+ *
+ * A lazy object takes offsets without taking memory. See dgem_device_create() for what the device
+ * has of them for all of its clients: 65,536 times as much, or with 32 bits four times.
+ */
+#define DGEM_FILE_SPACE	(IS_ENABLED(CONFIG_64BIT) ? 64ULL << 30 : \
+			 ((u64)DRM_FILE_PAGE_OFFSET_SIZE << PAGE_SHIFT) / 4)
 
 /**
  * enum dgem_region - memory that the dmem cgroup limits
@@ -38,6 +49,8 @@ struct dgem_account {
 	atomic64_t bytes;
 	/** @limit: the most that @bytes may be, or 0 for no limit */
 	u64 limit;
+	/** @space: bytes of mmap offsets taken */
+	atomic64_t space;
 };
 
 struct dgem_account *dgem_account_new(u64 limit);
@@ -45,7 +58,10 @@ struct dgem_account *dgem_account_get(struct dgem_account *account);
 void dgem_account_put(struct dgem_account *account);
 int dgem_quota_charge(struct dgem_object *obj, u64 bytes);
 void dgem_quota_uncharge(struct dgem_object *obj, u64 bytes);
-u64 dgem_quota_charged(const struct dgem_object *obj);
+bool dgem_memory_begin(u64 bytes);
+bool dgem_memory_spare(void);
+void dgem_memory_end(u64 bytes);
+int dgem_quota_take_offset(struct dgem_object *obj, struct dgem_account *account);
 void dgem_quota_release(struct dgem_object *obj);
 int dgem_quota_add_region(struct dgem_device *ddev, enum dgem_region which, const char *name,
 			  u64 size);

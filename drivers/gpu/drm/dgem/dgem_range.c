@@ -163,6 +163,23 @@ void dgem_rects_collapse(struct dgem_rect *a, struct dgem_rect *b)
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_rects_collapse);
 
+/* goes on to the next table, if there is one; a mapped table has segments */
+static bool dgem_walk_table(struct dgem_walk *w, struct scatterlist **sg, unsigned int *segs)
+{
+	struct dgem_tables *tables = &w->tables;
+	const struct sg_table *table;
+
+	if (!tables->next || tables->nr == tables->last)
+		return false;
+	table = tables->next(tables->of, tables->nr + 1);
+	if (!table || !table->nents)
+		return false;
+	tables->nr++;
+	*sg = table->sgl;
+	*segs = table->nents;
+	return true;
+}
+
 /* Makes the run that starts with w->next the current one, or an empty run at the end. */
 static void dgem_walk_load(struct dgem_walk *w)
 {
@@ -171,7 +188,7 @@ static void dgem_walk_load(struct dgem_walk *w)
 	dma_addr_t start = 0, end = 0;
 	u64 run = 0;
 
-	for (; segs; segs--, sg = sg_next(sg)) {
+	for (; segs || dgem_walk_table(w, &sg, &segs); segs--, sg = sg_next(sg)) {
 		dma_addr_t addr = sg_dma_address(sg);
 		unsigned int len = sg_dma_len(sg);
 
@@ -194,14 +211,15 @@ static void dgem_walk_load(struct dgem_walk *w)
 }
 
 /**
- * dgem_walk_init - put a cursor on the first byte of a table
+ * dgem_walk_init - put a cursor on the first byte of some tables
  * @w: the cursor
- * @sgt: a table that is mapped for a device
+ * @tables: tables that are mapped for a device; copied
  */
-void dgem_walk_init(struct dgem_walk *w, const struct sg_table *sgt)
+void dgem_walk_init(struct dgem_walk *w, const struct dgem_tables *tables)
 {
-	w->next = sgt->sgl;
-	w->segs = sgt->nents;
+	w->tables = *tables;
+	w->next = tables->first->sgl;
+	w->segs = tables->first->nents;
 	dgem_walk_load(w);
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_walk_init);
@@ -211,7 +229,7 @@ EXPORT_SYMBOL_IF_KUNIT(dgem_walk_init);
  * @w: the cursor
  * @bytes: by how many; it costs the segments in between
  *
- * Return: 0, or -EINVAL if the table ends before that byte: the cursor then stands at its end.
+ * Return: 0, or -EINVAL if the tables end before that byte: the cursor then stands at their end.
  */
 int dgem_walk_skip(struct dgem_walk *w, u64 bytes)
 {
@@ -234,7 +252,7 @@ EXPORT_SYMBOL_IF_KUNIT(dgem_walk_skip);
  * @addr: where to put the DMA address of the byte under the cursor
  * @run: where to put the bytes from there on that have consecutive addresses
  *
- * Return: false, with nothing written, at the end of the table.
+ * Return: false, with nothing written, at the end of the tables.
  */
 bool dgem_walk_peek(const struct dgem_walk *w, dma_addr_t *addr, u64 *run)
 {
@@ -258,10 +276,11 @@ EXPORT_SYMBOL_IF_KUNIT(dgem_walk_peek);
  */
 int dgem_sgt_check(const struct sg_table *sgt, u64 size, u32 align)
 {
+	const struct dgem_tables tables = { .first = sgt };
 	bool aligned = true;
 	struct dgem_walk w;
 
-	for (dgem_walk_init(&w, sgt); size; dgem_walk_load(&w)) {
+	for (dgem_walk_init(&w, &tables); size; dgem_walk_load(&w)) {
 		if (!w.run)
 			return -EINVAL;
 
@@ -279,15 +298,15 @@ EXPORT_SYMBOL_IF_KUNIT(dgem_sgt_check);
 /**
  * dgem_pieces_init - start to cut a copy into pieces
  * @p: the cursor
- * @src_sgt: table to read from, mapped for the engine
+ * @src_tables: tables to read from, mapped for the engine
  * @src_rect: what to read, found good by dgem_rect_check()
- * @dst_sgt: table to write to, mapped for the engine
+ * @dst_tables: tables to write to, mapped for the engine
  * @dst_rect: what to write, found good, of the same width and height
  * @limits: what the engine takes; copied
  */
 void dgem_pieces_init(struct dgem_pieces *p,
-		      const struct sg_table *src_sgt, const struct dgem_rect *src_rect,
-		      const struct sg_table *dst_sgt, const struct dgem_rect *dst_rect,
+		      const struct dgem_tables *src_tables, const struct dgem_rect *src_rect,
+		      const struct dgem_tables *dst_tables, const struct dgem_rect *dst_rect,
 		      const struct dgem_limits *limits)
 {
 	struct dgem_rect src = *src_rect, dst = *dst_rect;
@@ -305,9 +324,9 @@ void dgem_pieces_init(struct dgem_pieces *p,
 	p->rows = src.height - 1;
 
 	/* where a table ends too soon, the cursor has an empty run and dgem_pieces_next() stops */
-	dgem_walk_init(&p->src, src_sgt);
+	dgem_walk_init(&p->src, src_tables);
 	dgem_walk_skip(&p->src, src.offset);
-	dgem_walk_init(&p->dst, dst_sgt);
+	dgem_walk_init(&p->dst, dst_tables);
 	dgem_walk_skip(&p->dst, dst.offset);
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_pieces_init);
@@ -501,6 +520,31 @@ bool dgem_view_batch(const struct dgem_view *v, unsigned long addr, unsigned int
 	return true;
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_view_batch);
+
+/**
+ * dgem_batch_grow - cut a batch down to what its neighbours give reason for
+ * @batch: the pages of a page table; cut in place
+ * @asked: which of them somebody waits for
+ * @before: how many right before it are mapped already
+ * @after: how many right behind it are
+ *
+ * Eight times as many pages come in as are mapped on one side: who goes on in one direction has
+ * four faults in a table of 512, and who does not gets one page.
+ */
+void dgem_batch_grow(struct dgem_batch *batch, unsigned int asked, unsigned int before,
+		     unsigned int after)
+{
+	unsigned int first = asked, end = asked + 1;
+
+	if (before)
+		end = min(asked + 8 * before, batch->count);
+	else if (after)
+		first -= min(8 * after - 1, first);
+	batch->addr += (unsigned long)first << PAGE_SHIFT;
+	batch->page += first;
+	batch->count = end - first;
+}
+EXPORT_SYMBOL_IF_KUNIT(dgem_batch_grow);
 
 /**
  * dgem_view_pmd - tell whether a huge page can be mapped around an address

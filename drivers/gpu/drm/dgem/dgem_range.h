@@ -27,19 +27,40 @@ struct dgem_rect {
 };
 
 /**
- * struct dgem_walk - cursor over the DMA segments of a mapped table
+ * struct dgem_tables - the mapped tables that the DMA addresses of an object are in
+ */
+struct dgem_tables {
+	/** @first: the table to start with */
+	const struct sg_table *first;
+	/**
+	 * @next: the table of a number, or NULL if it is missing. It neither sleeps nor allocates.
+	 * NULL: there is @first alone
+	 */
+	const struct sg_table *(*next)(const void *of, u64 nr);
+	/** @of: what @next is called with */
+	const void *of;
+	/** @nr: number of the table that a cursor is at, at first that of @first */
+	u64 nr;
+	/** @last: number of the last table */
+	u64 last;
+};
+
+/**
+ * struct dgem_walk - cursor over the DMA segments of mapped tables
  *
  * DMA segments that continue each other count as one run. The members belong to the dgem_walk
- * functions; the table must stay mapped as long as the cursor is used.
+ * functions; the tables must stay mapped as long as the cursor is used.
  */
 struct dgem_walk {
+	/** @tables: the tables */
+	struct dgem_tables tables;
 	/** @next: first segment behind the current run, valid while @segs is not zero */
 	struct scatterlist *next;
 	/** @segs: segments from @next on */
 	unsigned int segs;
 	/** @addr: DMA address of the byte under the cursor */
 	dma_addr_t addr;
-	/** @run: bytes from there to the end of the current run; 0 only at the end of the table */
+	/** @run: bytes from there to the end of the current run; 0 only at the end of the tables */
 	u64 run;
 };
 
@@ -129,13 +150,13 @@ void dgem_rects_collapse(struct dgem_rect *a, struct dgem_rect *b);
 
 int dgem_sgt_check(const struct sg_table *sgt, u64 size, u32 align);
 
-void dgem_walk_init(struct dgem_walk *w, const struct sg_table *sgt);
+void dgem_walk_init(struct dgem_walk *w, const struct dgem_tables *tables);
 int dgem_walk_skip(struct dgem_walk *w, u64 bytes);
 bool dgem_walk_peek(const struct dgem_walk *w, dma_addr_t *addr, u64 *run);
 
 void dgem_pieces_init(struct dgem_pieces *p,
-		      const struct sg_table *src_sgt, const struct dgem_rect *src_rect,
-		      const struct sg_table *dst_sgt, const struct dgem_rect *dst_rect,
+		      const struct dgem_tables *src_tables, const struct dgem_rect *src_rect,
+		      const struct dgem_tables *dst_tables, const struct dgem_rect *dst_rect,
 		      const struct dgem_limits *limits);
 bool dgem_pieces_next(struct dgem_pieces *p, struct dgem_piece *piece);
 
@@ -159,6 +180,8 @@ bool dgem_page_range(u64 pgoff, u64 count, u64 pages);
 bool dgem_view_page(const struct dgem_view *v, unsigned long addr, u64 *page);
 bool dgem_view_batch(const struct dgem_view *v, unsigned long addr, unsigned int pages,
 		     struct dgem_batch *batch);
+void dgem_batch_grow(struct dgem_batch *batch, unsigned int asked, unsigned int before,
+		     unsigned int after);
 bool dgem_view_pmd(const struct dgem_view *v, unsigned long addr, u64 pfn, unsigned int pmd_shift,
 		   struct dgem_batch *batch);
 

@@ -20,6 +20,7 @@
 #include "dgem_gem.h"
 #include "dgem_job.h"
 #include "dgem_log.h"
+#include "dgem_mem.h"
 #include "dgem_trace.h"
 
 /**
@@ -106,11 +107,11 @@ struct dgem_job *dgem_job_new(struct dgem_device *ddev, struct dgem_log *log, u3
 
 	size = size_add(struct_size(job, work_ops, ops),
 			array_size(refs, sizeof(*job->work.refs)));
-	job = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	job = kvzalloc(size, DGEM_GFP);
 	if (!job)
 		return ERR_PTR(-ENOMEM);
 	/* others keep it for longer than the job */
-	job->fence = kzalloc_obj(*job->fence);
+	job->fence = kzalloc_obj(*job->fence, DGEM_GFP);
 	if (!job->fence) {
 		kvfree(job);
 		return ERR_PTR(-ENOMEM);
@@ -151,7 +152,8 @@ static void dgem_job_destroy(struct kref *refs)
 	struct dgem_device *ddev = job->ddev;
 	u32 i;
 
-	ddev->engine->ops->unprepare(ddev->engine, &job->work);
+	if (ddev->engine->ops->unprepare)
+		ddev->engine->ops->unprepare(ddev->engine, &job->work);
 	for (i = 0; i < job->work.ref_count; i++)
 		drm_gem_object_put(&job->work.refs[i].obj->base);
 	dgem_job_free(job);
@@ -187,7 +189,8 @@ static bool dgem_job_put_here(struct dgem_job *job)
 		return false;
 
 	/* who drops the last reference to the instance waits for the scheduler's worker: us */
-	ops->unprepare(ddev->engine, work);
+	if (ops->unprepare)
+		ops->unprepare(ddev->engine, work);
 	dgem_job_free(job);
 	dgem_job_gone();
 	return true;

@@ -4,13 +4,12 @@
  */
 
 #include <linux/capability.h>
-#include <linux/hash.h>
-#include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include <drm/dgem_drm.h>
 #include <drm/drm_auth.h>
+#include <drm/drm_drv.h>
 #include <drm/drm_exec.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
@@ -29,28 +28,20 @@
  * DOC: submitting jobs
  *
  * A SUBMIT goes through stages, and only the last can't fail: copy in and check everything; collect
- * what to wait for and what to signal; make the objects reachable for the engine (which may sleep);
- * lock the reservations of all objects, add the implicit dependencies; arm, queue, and publish the
- * job's fence in the objects and syncobjs. A failure on the way leaves nothing behind.
+ * what to wait for and what to signal; pin the objects, and bring their memory and make it
+ * reachable for the engine, one object and one granule after the other; lock the reservations of
+ * all objects, add the implicit dependencies; arm, queue, and publish the job's fence in the
+ * objects and syncobjs, which keeps their memory instead of the pins. A failure on the way leaves
+ * nothing behind but memory that has come.
+ *
+ * User memory is copied, and foreign locks are waited for, outside of drm_dev_enter(): one SRCU
+ * serves all DRM devices, and unplugging any of them would wait, too.
  *
  * Lock order: reservations (drm_exec), then &dgem_file.submit_lock.
  */
 
 /* elements of the array of operations may grow up to this */
 #define DGEM_MAX_STRIDE	4096
-
-/* places for the handles of a short job, which need no memory then */
-#define DGEM_FEW_PLACES	16
-
-/**
- * struct dgem_handle_ref - which of a job's objects a handle stands for
- */
-struct dgem_handle_ref {
-	/** @handle: the handle, or 0 in a place that is free */
-	u32 handle;
-	/** @index: in &dgem_engine_job.refs */
-	u32 index;
-};
 
 /**
  * struct dgem_submit_state - a SUBMIT on its way
@@ -64,12 +55,6 @@ struct dgem_submit_state {
 	struct drm_dgem_submit *args;
 	/** @job: the job */
 	struct dgem_job *job;
-	/** @handles: a hash table: a handle has the first place from its own on that was free */
-	struct dgem_handle_ref *handles;
-	/** @bits: its number of places, a power of two that leaves at least half of them free */
-	unsigned int bits;
-	/** @few: room for a small table */
-	struct dgem_handle_ref few[DGEM_FEW_PLACES];
 	/** @outs: what to signal */
 	struct dgem_outs outs;
 };
@@ -96,44 +81,28 @@ static int dgem_submit_prio(struct drm_file *file, const struct drm_dgem_submit 
 	return -EACCES;
 }
 
-static int dgem_submit_handles(struct dgem_submit_state *state)
-{
-	/* each operation has two handles */
-	state->bits = ilog2(roundup_pow_of_two(4 * state->args->op_count));
-	state->handles = state->few;
-	if (BIT(state->bits) > DGEM_FEW_PLACES)
-		state->handles = kvcalloc(BIT(state->bits), sizeof(*state->handles),
-					  GFP_KERNEL_ACCOUNT);
-	return state->handles ? 0 : -ENOMEM;
-}
-
-/* where a handle is, or would be */
-static struct dgem_handle_ref *dgem_submit_place(struct dgem_submit_state *state, u32 handle)
-{
-	u32 at = hash_32(handle, state->bits);
-
-	while (state->handles[at].handle && state->handles[at].handle != handle)
-		at = (at + 1) & (BIT(state->bits) - 1);
-	return &state->handles[at];
-}
-
-/* index of the object in the job, which gets it if it is new */
+/*
+ * Index of the object in the job, which gets it if it is new. Mostly it is one of those of the
+ * operation before, so a list that is searched from its end will do.
+ */
 static int dgem_submit_ref(struct dgem_submit_state *state, u32 handle, u32 *index)
 {
-	struct dgem_handle_ref *place = dgem_submit_place(state, handle);
 	struct dgem_engine_job *work = &state->job->work;
 	struct drm_gem_object *gem;
+	u32 i;
 
-	/* handle 0, which there is not, is always new */
-	if (!place->handle) {
-		gem = drm_gem_object_lookup(state->file, handle);
-		if (!gem)
-			return -ENOENT;
-		place->handle = handle;
-		place->index = work->ref_count;
-		work->refs[work->ref_count++].obj = to_dgem_object(gem);
+	for (i = work->ref_count; i--;) {
+		if (work->refs[i].handle == handle) {
+			*index = i;
+			return 0;
+		}
 	}
-	*index = place->index;
+	gem = drm_gem_object_lookup(state->file, handle);
+	if (!gem)
+		return -ENOENT;
+	*index = work->ref_count;
+	work->refs[work->ref_count].handle = handle;
+	work->refs[work->ref_count++].obj = to_dgem_object(gem);
 	return 0;
 }
 
@@ -194,9 +163,51 @@ static int dgem_submit_ops(struct dgem_submit_state *state)
 		ret = dgem_submit_op(state, &in, &work->ops[i]);
 		if (ret)
 			return ret;
+		cond_resched();
 	}
 	work->count = args->op_count;
 	return 0;
+}
+
+/* from here on nothing of the objects is purged */
+static int dgem_submit_pin(struct dgem_submit_state *state)
+{
+	struct dgem_engine_job *work = &state->job->work;
+	u32 i;
+
+	for (i = 0; i < work->ref_count; i++) {
+		struct dgem_object *obj = work->refs[i].obj;
+		int ret;
+
+		if (!dgem_gem_changes(obj))
+			continue;
+		ret = dma_resv_lock_interruptible(obj->base.resv, NULL);
+		if (ret)
+			return ret;
+		dgem_gem_pin(obj);
+		dma_resv_unlock(obj->base.resv);
+		work->refs[i].pinned = true;
+	}
+	return 0;
+}
+
+static void dgem_submit_unpin(struct dgem_submit_state *state, bool locked)
+{
+	struct dgem_engine_job *work = &state->job->work;
+	u32 i;
+
+	for (i = 0; i < work->ref_count; i++) {
+		struct dgem_object *obj = work->refs[i].obj;
+
+		if (!work->refs[i].pinned)
+			continue;
+		if (!locked)
+			dma_resv_lock(obj->base.resv, NULL);
+		dgem_gem_unpin(obj);
+		if (!locked)
+			dma_resv_unlock(obj->base.resv);
+		work->refs[i].pinned = false;
+	}
 }
 
 static int dgem_submit_lock(struct dgem_submit_state *state, struct drm_exec *exec)
@@ -289,7 +300,7 @@ static int dgem_submit_job(struct dgem_submit_state *state)
 {
 	struct dgem_engine *engine = state->ddev->engine;
 	struct drm_exec exec;
-	int ret;
+	int idx, ret;
 
 	ret = dgem_ins_collect(state->file, state->args, &state->job->base);
 	if (ret)
@@ -297,19 +308,27 @@ static int dgem_submit_job(struct dgem_submit_state *state)
 	ret = dgem_outs_collect(state->file, state->args, &state->outs);
 	if (ret)
 		return ret;
-	ret = engine->ops->prepare ? engine->ops->prepare(engine, &state->job->work) : 0;
+	ret = dgem_submit_pin(state);
+	if (!ret)
+		ret = engine->ops->prepare(engine, &state->job->work);
 	if (ret)
-		return ret;
+		goto out_unpin;
 
 	drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES, 0);
 	ret = dgem_submit_lock(state, &exec);
 	if (!ret)
-		ret = engine->ops->reach(engine, &state->job->work);
-	if (!ret)
 		ret = dgem_submit_implicit(state);
-	if (!ret)
+	if (!ret && !drm_dev_enter(&state->ddev->drm, &idx))
+		ret = -ENODEV;
+	if (!ret) {
 		dgem_submit_queue(state);
+		/* the job's fence takes over */
+		dgem_submit_unpin(state, true);
+		drm_dev_exit(idx);
+	}
 	drm_exec_fini(&exec);
+out_unpin:
+	dgem_submit_unpin(state, false);
 	return ret;
 }
 
@@ -325,7 +344,7 @@ int dgem_submit(struct dgem_device *ddev, struct drm_file *file, struct drm_dgem
 {
 	struct dgem_submit_state state = { .ddev = ddev, .file = file, .args = args };
 	struct dgem_file *dfile = file->driver_priv;
-	int prio, ret;
+	int idx, prio, ret;
 
 	ret = dgem_submit_check(args);
 	if (ret)
@@ -338,16 +357,16 @@ int dgem_submit(struct dgem_device *ddev, struct drm_file *file, struct drm_dgem
 	if (IS_ERR(state.job))
 		return PTR_ERR(state.job);
 
-	ret = dgem_submit_handles(&state);
-	if (!ret)
-		ret = dgem_submit_ops(&state);
-	if (state.handles != state.few)
-		kvfree(state.handles);
+	ret = dgem_submit_ops(&state);
 	if (ret)
 		goto out_put;
 
-	ret = drm_sched_job_init(&state.job->base, &dfile->entities[prio], 1, NULL,
-				 file->client_id);
+	ret = -ENODEV;
+	if (drm_dev_enter(&ddev->drm, &idx)) {
+		ret = drm_sched_job_init(&state.job->base, &dfile->entities[prio], 1, NULL,
+					 file->client_id);
+		drm_dev_exit(idx);
+	}
 	if (ret)
 		goto out_put;
 	ret = dgem_submit_job(&state);

@@ -15,6 +15,7 @@
 #include <drm/gpu_scheduler.h>
 
 #include "compat/dgem_compat.h"
+#include "dgem_mem.h"
 #include "dgem_submit_sync.h"
 
 /**
@@ -170,7 +171,7 @@ int dgem_outs_collect(struct drm_file *file, const struct drm_dgem_submit *args,
 
 	if (!args->out_sync_count)
 		return 0;
-	outs->items = kvcalloc(args->out_sync_count, sizeof(*outs->items), GFP_KERNEL_ACCOUNT);
+	outs->items = kvcalloc(args->out_sync_count, sizeof(*outs->items), DGEM_GFP);
 	if (!outs->items)
 		return -ENOMEM;
 

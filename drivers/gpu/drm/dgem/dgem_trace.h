@@ -23,12 +23,14 @@
 TRACE_DEFINE_ENUM(DRM_DGEM_KIND_CONTIGUOUS);
 TRACE_DEFINE_ENUM(DRM_DGEM_KIND_COHERENT);
 TRACE_DEFINE_ENUM(DRM_DGEM_KIND_IMPORT);
-TRACE_DEFINE_ENUM(DRM_DGEM_KIND_NONCONTIGUOUS);
 TRACE_DEFINE_ENUM(DRM_DGEM_KIND_PAGES);
 TRACE_DEFINE_ENUM(DRM_DGEM_KIND_VMALLOC);
 TRACE_DEFINE_ENUM(DRM_DGEM_KIND_RESERVED);
 TRACE_DEFINE_ENUM(DRM_DGEM_KIND_IO);
 TRACE_DEFINE_ENUM(DRM_DGEM_KIND_USER);
+TRACE_DEFINE_ENUM(DGEM_MAPPING_OWN);
+TRACE_DEFINE_ENUM(DGEM_MAPPING_IMPORTER);
+TRACE_DEFINE_ENUM(DGEM_MAPPING_ENGINE);
 
 /* instances are told apart by the number of their render node */
 DECLARE_EVENT_CLASS(dgem_object,
@@ -48,7 +50,6 @@ DECLARE_EVENT_CLASS(dgem_object,
 					       { DRM_DGEM_KIND_CONTIGUOUS, "contiguous" },
 					       { DRM_DGEM_KIND_COHERENT, "coherent" },
 					       { DRM_DGEM_KIND_IMPORT, "import" },
-					       { DRM_DGEM_KIND_NONCONTIGUOUS, "noncontiguous" },
 					       { DRM_DGEM_KIND_PAGES, "pages" },
 					       { DRM_DGEM_KIND_VMALLOC, "vmalloc" },
 					       { DRM_DGEM_KIND_RESERVED, "reserved" },
@@ -86,6 +87,27 @@ TRACE_EVENT(dgem_object_map,
 	    TP_printk("minor=%d obj=%p offset=%llu length=%llu segments=%u",
 		      __entry->minor, __entry->obj, __entry->offset,
 		      __entry->length, __entry->segments)
+);
+
+/* memory is handed over to the CPU or back, for each owner of a mapping that needs it */
+TRACE_EVENT(dgem_object_sync,
+	    TP_PROTO(const struct dgem_object *obj, u32 owner, bool for_cpu),
+	    TP_ARGS(obj, owner, for_cpu),
+	    TP_STRUCT__entry(__field(const void *, obj)
+			     __field(int, minor)
+			     __field(u32, owner)
+			     __field(bool, for_cpu)),
+	    TP_fast_assign(__entry->obj = obj;
+			   __entry->minor = obj->base.dev->render->index;
+			   __entry->owner = owner;
+			   __entry->for_cpu = for_cpu;),
+	    TP_printk("minor=%d obj=%p owner=%s to=%s",
+		      __entry->minor, __entry->obj,
+		      __print_symbolic(__entry->owner,
+				       { DGEM_MAPPING_OWN, "own" },
+				       { DGEM_MAPPING_IMPORTER, "importer" },
+				       { DGEM_MAPPING_ENGINE, "engine" }),
+		      __entry->for_cpu ? "cpu" : "device")
 );
 
 /*

@@ -21,8 +21,9 @@
 
 /* 7.0: typed allocation */
 #ifndef kzalloc_obj
-#define kzalloc_obj(p)	kzalloc(sizeof(p), GFP_KERNEL)
-#define kmalloc_obj(p)	kmalloc(sizeof(p), GFP_KERNEL)
+#define DGEM_FIRST(gfp, ...)	gfp
+#define kzalloc_obj(p, ...)	kzalloc(sizeof(p), DGEM_FIRST(__VA_ARGS__ __VA_OPT__(,) GFP_KERNEL))
+#define kmalloc_obj(p, ...)	kmalloc(sizeof(p), DGEM_FIRST(__VA_ARGS__ __VA_OPT__(,) GFP_KERNEL))
 #define kvzalloc_obj(p, gfp)	kvzalloc(sizeof(p), gfp)
 #endif
 
@@ -43,8 +44,7 @@
 /* 6.6: PRIME works without being asked for */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 #define DGEM_FDINFO(member)
-#define DGEM_PRIME_HANDLES	.prime_handle_to_fd = drm_gem_prime_handle_to_fd, \
-				.prime_fd_to_handle = drm_gem_prime_fd_to_handle, \
+#define DGEM_PRIME_HANDLES	.prime_fd_to_handle = drm_gem_prime_fd_to_handle, \
 				.gem_prime_mmap = drm_gem_prime_mmap,
 #else
 #define DGEM_FDINFO(member)	member,

@@ -53,6 +53,18 @@ static inline unsigned long mm_get_unmapped_area(struct mm_struct *mm, struct fi
 	return mm->get_unmapped_area(file, addr, len, pgoff, flags);
 }
 
+/* 6.6: entries of a page table for consecutive page frames */
+static inline void set_ptes(struct mm_struct *mm, unsigned long addr, pte_t *ptep, pte_t pte,
+			    unsigned int count)
+{
+	unsigned long pfn = pte_pfn(pte);
+	pgprot_t prot = pte_pgprot(pte);
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		set_pte_at(mm, addr + i * PAGE_SIZE, ptep + i, pfn_pte(pfn + i, prot));
+}
+
 /* 6.12 has flags for files; the one used was DRM's to set, and no driver's */
 #define fop_flags		mmap_supported_flags
 #define FOP_UNSIGNED_OFFSET	0

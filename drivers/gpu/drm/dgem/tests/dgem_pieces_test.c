@@ -128,8 +128,64 @@ static struct sg_table *random_table(struct kunit *test, struct rnd_state *rnd,
 /* Puts a cursor on a byte of a table, wherever it was. */
 static int walk_to(struct dgem_walk *w, const struct sg_table *sgt, u64 offset)
 {
-	dgem_walk_init(w, sgt);
+	dgem_walk_init(w, &(struct dgem_tables){ .first = sgt });
 	return dgem_walk_skip(w, offset);
+}
+
+#define SPLIT	6
+
+static const struct sg_table *split_next(const void *of, u64 nr)
+{
+	struct sg_table *const *tables = of;
+
+	return tables[nr];
+}
+
+/* One table and the same segments in a table each are the same walk; a missing table ends it. */
+static void dgem_walk_tables_test(struct kunit *test)
+{
+	static const struct segment segs[SPLIT] = {
+		{ 0x1000, 0x1000 }, { 0x2000, 0x800 }, { 0x2800, 0x800 }, { 0x9000, 0x100 },
+		{ 0x5000, 0x10 }, { 0x5010, 0x10 },
+	};
+	struct dgem_tables split = { .next = split_next, .last = SPLIT - 1 };
+	struct dgem_tables whole = { .first = make_table(test, segs, SPLIT) };
+	struct sg_table *tables[SPLIT];
+	unsigned int i, end;
+	struct dgem_walk a, b;
+
+	for (i = 0; i < SPLIT; i++)
+		tables[i] = make_table(test, &segs[i], 1);
+	split.first = tables[0];
+	split.of = tables;
+
+	dgem_walk_init(&a, &whole);
+	dgem_walk_init(&b, &split);
+	while (a.run) {
+		KUNIT_EXPECT_EQ(test, a.addr, b.addr);
+		KUNIT_EXPECT_EQ(test, a.run, b.run);
+		KUNIT_EXPECT_EQ(test, dgem_walk_skip(&a, 0x30), dgem_walk_skip(&b, 0x30));
+	}
+	KUNIT_EXPECT_EQ(test, b.run, 0);
+
+	/* up to the last table, or to one that is missing */
+	for (end = 1; end < SPLIT; end++) {
+		u64 size = 0;
+
+		for (i = 0; i < end; i++)
+			size += segs[i].len;
+		split.last = end - 1;
+		dgem_walk_init(&b, &split);
+		KUNIT_EXPECT_EQ(test, dgem_walk_skip(&b, size - 1), 0);
+		KUNIT_EXPECT_EQ(test, dgem_walk_skip(&b, 1), -EINVAL);
+
+		split.last = SPLIT - 1;
+		tables[end] = NULL;
+		dgem_walk_init(&b, &split);
+		KUNIT_EXPECT_EQ(test, dgem_walk_skip(&b, size - 1), 0);
+		KUNIT_EXPECT_EQ(test, dgem_walk_skip(&b, 1), -EINVAL);
+		tables[end] = make_table(test, &segs[end], 1);
+	}
 }
 
 static void dgem_walk_skip_test(struct kunit *test)
@@ -158,7 +214,7 @@ static void dgem_walk_skip_test(struct kunit *test)
 
 	sgt = make_table(test, segs, ARRAY_SIZE(segs));
 	KUNIT_ASSERT_EQ(test, table_size(sgt), size);
-	dgem_walk_init(&w, sgt);
+	dgem_walk_init(&w, &(struct dgem_tables){ .first = sgt });
 
 	/* from one to the next, where that is forward */
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -204,7 +260,7 @@ static void dgem_walk_random_test(struct kunit *test)
 
 		sgt = random_table(test, &rnd, 40, 1);
 		size = table_size(sgt);
-		dgem_walk_init(&w, sgt);
+		dgem_walk_init(&w, &(struct dgem_tables){ .first = sgt });
 
 		for (i = 0; i < 40; i++) {
 			u64 offset = prandom_u32_state(&rnd) % size, run;
@@ -243,7 +299,7 @@ static void dgem_walk_5_gib_test(struct kunit *test)
 		kunit_skip(test, "no device address reaches that far here");
 
 	sgt = make_table(test, segs, ARRAY_SIZE(segs));
-	dgem_walk_init(&w, sgt);
+	dgem_walk_init(&w, &(struct dgem_tables){ .first = sgt });
 	KUNIT_ASSERT_TRUE(test, dgem_walk_peek(&w, &addr, &run));
 	KUNIT_EXPECT_EQ(test, addr, base);
 	KUNIT_EXPECT_EQ(test, run, last);
@@ -276,7 +332,7 @@ static void dgem_walk_top_test(struct kunit *test)
 	u64 run;
 
 	sgt = make_table(test, segs, ARRAY_SIZE(segs));
-	dgem_walk_init(&w, sgt);
+	dgem_walk_init(&w, &(struct dgem_tables){ .first = sgt });
 	KUNIT_ASSERT_TRUE(test, dgem_walk_peek(&w, &addr, &run));
 	KUNIT_EXPECT_EQ(test, run, SZ_4K);
 	KUNIT_ASSERT_EQ(test, dgem_walk_skip(&w, SZ_4K), 0);
@@ -343,7 +399,8 @@ static u64 check_pieces(struct kunit *test, const struct sg_table *src_sgt,
 	struct dgem_piece piece, last = {};
 	struct dgem_pieces p;
 
-	dgem_pieces_init(&p, src_sgt, src, dst_sgt, dst, limits);
+	dgem_pieces_init(&p, &(struct dgem_tables){ .first = src_sgt }, src,
+			 &(struct dgem_tables){ .first = dst_sgt }, dst, limits);
 	while (dgem_pieces_next(&p, &piece)) {
 		u64 part, at, column;
 
@@ -526,8 +583,11 @@ static void dgem_pieces_short_test(struct kunit *test)
 		for (side = 0; side < 2; side++) {
 			u64 done = 0;
 
-			dgem_pieces_init(&p, side ? long_sgt : short_sgt, rects[i],
-					 side ? short_sgt : long_sgt, rects[i], &limits);
+			dgem_pieces_init(&p, &(struct dgem_tables){
+						 .first = side ? long_sgt : short_sgt }, rects[i],
+					 &(struct dgem_tables){
+						 .first = side ? short_sgt : long_sgt }, rects[i],
+					 &limits);
 			while (done <= SZ_64K && dgem_pieces_next(&p, &piece))
 				done += piece.len;
 
@@ -552,7 +612,8 @@ static void dgem_pieces_resume_test(struct kunit *test)
 	bool more;
 
 	sgt = make_table(test, segs, ARRAY_SIZE(segs));
-	dgem_pieces_init(&p, sgt, &r, sgt, &r, &limits);
+	dgem_pieces_init(&p, &(struct dgem_tables){ .first = sgt }, &r,
+			 &(struct dgem_tables){ .first = sgt }, &r, &limits);
 	do {
 		copy = p;
 		more = dgem_pieces_next(&p, &want);
@@ -570,6 +631,7 @@ static void dgem_pieces_resume_test(struct kunit *test)
 
 static struct kunit_case dgem_pieces_tests[] = {
 	KUNIT_CASE(dgem_walk_skip_test),
+	KUNIT_CASE(dgem_walk_tables_test),
 	KUNIT_CASE(dgem_walk_random_test),
 	KUNIT_CASE(dgem_walk_5_gib_test),
 	KUNIT_CASE(dgem_walk_top_test),

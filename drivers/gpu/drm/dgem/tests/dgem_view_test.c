@@ -224,6 +224,40 @@ static void dgem_view_pmd_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, batch.count, c->ret ? 512 : 3);
 }
 
+static const struct grow_case {
+	const char *desc;
+	/* pages of the table's batch, the one asked for, and what is mapped beside it */
+	unsigned int count, asked, before, after;
+	/* what is to come in */
+	unsigned int first, pages;
+} grow_cases[] = {
+	{ "alone", 512, 100, 0, 0, 100, 1 },
+	{ "alone, first", 512, 0, 0, 0, 0, 1 },
+	{ "alone, last", 512, 511, 0, 0, 511, 1 },
+	{ "second", 512, 1, 1, 0, 1, 8 },
+	{ "tenth", 512, 9, 9, 0, 9, 72 },
+	{ "up to the end", 512, 511, 511, 0, 511, 1 },
+	{ "over the end", 512, 300, 300, 0, 300, 212 },
+	{ "whole", 512, 0, 512, 0, 0, 512 },
+	{ "backwards", 512, 510, 0, 1, 503, 8 },
+	{ "backwards over the start", 512, 3, 0, 400, 0, 4 },
+	{ "between two", 512, 10, 2, 5, 10, 16 },
+	{ "short table", 3, 1, 1, 0, 1, 2 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(grow, grow_cases, desc);
+
+static void dgem_batch_grow_test(struct kunit *test)
+{
+	const struct grow_case *c = test->param_value;
+	struct dgem_batch batch = { AT(1024), 7, c->count };
+
+	dgem_batch_grow(&batch, c->asked, c->before, c->after);
+	KUNIT_EXPECT_EQ(test, batch.addr, AT(1024 + c->first));
+	KUNIT_EXPECT_EQ(test, batch.page, 7 + c->first);
+	KUNIT_EXPECT_EQ(test, batch.count, c->pages);
+}
+
 static struct kunit_case dgem_view_tests[] = {
 	KUNIT_CASE(dgem_view_page_every_test),
 	KUNIT_CASE_PARAM(dgem_view_page_test, view_gen_params),
@@ -231,6 +265,7 @@ static struct kunit_case dgem_view_tests[] = {
 	KUNIT_CASE(dgem_view_batch_ends_test),
 	KUNIT_CASE(dgem_view_pmd_every_test),
 	KUNIT_CASE_PARAM(dgem_view_pmd_test, pmd_gen_params),
+	KUNIT_CASE_PARAM(dgem_batch_grow_test, grow_gen_params),
 	{}
 };
 
