@@ -47,8 +47,9 @@ FAR = "-dgem_import -dgem_interop -dgem_user -@.*-(user|import)(-to-|$)"
 NO_DEVICE = "-dgem_io -dgem_io_vma"
 PARTICULAR = "-dgem_limits -dgem_trace"
 SLOW = "-dgem_direct_io"
-NO_ENGINE = ("-dgem_configfs -dgem_debugfs -dgem_dumb -dgem_fault -dgem_fdinfo -dgem_mmap "
-             "-dgem_quota -dgem_vma -@dgem_race@(?!mappings$)")
+NO_ENGINE = ("-dgem_charge -dgem_configfs -dgem_debugfs -dgem_dumb -dgem_fault -dgem_fdinfo "
+             "-dgem_hostile_purge -dgem_mmap -dgem_quota -dgem_stall -dgem_starve -dgem_unbind "
+             "-dgem_vma -@dgem_race@(?!mappings$) -@dgem_mappings@unbind-(?!io$)")
 POOL = ["--append", "memmap=16M$0x8000000"]
 LOAD = "load pool=16M@0x8000000"
 ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL]

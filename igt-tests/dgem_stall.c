@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Copyright (C) 2026 The dgem authors
+ */
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "igt.h"
+
+#include "dgem_child.h"
+#include "dgem_instance.h"
+#include "dgem_util.h"
+
+/**
+ * TEST: dgem stall
+ * Category: Core
+ * Mega feature: General Core features
+ * Sub-category: DRM
+ * Functionality: robustness
+ * Description: What one client makes the kernel do keeps no other from its work.
+ *
+ * SUBTEST: export
+ * Description: While a client exports lazy memory over and over, others create, close, touch and
+ *		are killed in a fraction of the time that such memory takes to come.
+ *
+ * SUBTEST: submit
+ * Description: The same while it submits jobs on lazy memory and a buffer that another client has
+ *		given it; that client's faults, too.
+ *
+ * SUBTEST: attach
+ * Description: The same while another instance imports lazy memory and maps all of it.
+ *
+ * SUBTEST: foreign-lock
+ * Description: The same while an exporter keeps the lock of a buffer for long, and an import of it
+ *		is closed.
+ */
+
+IGT_TEST_DESCRIPTION("What one client makes the kernel do keeps no other from its work.");
+
+#define ONE		"igt-stall-1"
+#define TWO		"igt-stall-2"
+#define CHUNK		(2 * DGEM_MIB)
+/* Passes of which one has to stay below the bound: machines stand still for reasons of their own */
+#define PASSES		3
+#define SAMPLES		25
+/*
+ * A bystander's worst, as a part of the time that all of the memory takes; no less than this, and
+ * than so many times of what it takes with nobody else there
+ */
+#define PART		4
+#define TIMES		4
+#define FLOOR_NS	(200 * (int64_t)NSEC_PER_MSEC)
+
+enum { CREATE, CLOSE, FAULT, KILL, DEEDS };
+
+static const char * const deeds[DEEDS] = { "create", "close", "fault", "kill" };
+
+/* What the processes of a test have in common. */
+struct crowd {
+	/* bytes that the aggressor has the kernel bring at a time */
+	uint64_t size;
+	/* a file of the bystander's, a mapping, and the dma-buf that it has given away */
+	int fd, dmabuf;
+	uint32_t shared;
+	/* files of the aggressor's, of both instances and of vgem */
+	int own, second, importer, vgem;
+	volatile bool *stop;
+	int64_t *whole;
+	int64_t worst[DEEDS], alone[DEEDS];
+};
+
+static int __create_lazy(int fd, uint64_t size, uint32_t *handle)
+{
+	struct drm_dgem_create create = {
+		.size = size,
+		.kind = DRM_DGEM_KIND_PAGES,
+		.flags = DRM_DGEM_CREATE_LAZY,
+	};
+	int err = __dgem_create(fd, &create);
+
+	*handle = create.handle;
+	return err;
+}
+
+static int __close_handle(int fd, uint32_t handle)
+{
+	struct drm_gem_close close = { .handle = handle };
+
+	return dgem_ioctl(fd, DRM_IOCTL_GEM_CLOSE, &close);
+}
+
+static int __wait_idle(int fd, uint32_t handle)
+{
+	return __dgem_sync(fd, handle, DRM_DGEM_SYNC_READ | DRM_DGEM_SYNC_WRITE, 0, 64,
+			   dgem_now() + DGEM_PATIENCE_NS);
+}
+
+/* Bytes at both ends, and so memory for all of it, but little to do for the engine. */
+static struct drm_dgem_op fill_ends(uint32_t handle, uint64_t size)
+{
+	return (struct drm_dgem_op) {
+		.op = DRM_DGEM_OP_FILL_2D,
+		.dst = handle,
+		.width = 64,
+		.height = 2,
+		.dst_pitch = size - 64,
+		.pattern = 0x5a,
+		.pattern_size = 1,
+	};
+}
+
+/*
+ * Aggressors do not assert, they end with an error. Memory that is short for a moment is none: what
+ * was freed comes back by and by.
+ */
+static int fail(int err)
+{
+	if (err == -ENOMEM)
+		dgem_sleep_ms(20);
+	return err == -ENOMEM ? 0 : err;
+}
+
+static int export_lazy(struct crowd *crowd)
+{
+	uint32_t handle;
+	int dmabuf, err = __create_lazy(crowd->own, crowd->size, &handle);
+
+	if (err)
+		return fail(err);
+	dmabuf = __dgem_export(crowd->own, handle, DRM_CLOEXEC | DRM_RDWR);
+	if (dmabuf >= 0)
+		close(dmabuf);
+	return __close_handle(crowd->own, handle) ?: fail(dmabuf < 0 ? dmabuf : 0);
+}
+
+static int submit_lazy(struct crowd *crowd)
+{
+	struct drm_dgem_submit submit;
+	struct drm_dgem_op ops[2];
+	uint32_t handle, import;
+	int err;
+
+	err = __dgem_import(crowd->own, crowd->dmabuf, &import);
+	if (err)
+		return err;
+	err = __create_lazy(crowd->own, crowd->size, &handle);
+	if (err)
+		return fail(err);
+	ops[0] = dgem_op_fill(import, DGEM_PAGE, 64, 0x5a, 1);
+	ops[1] = fill_ends(handle, crowd->size);
+	dgem_submit_init(&submit, ops, ARRAY_SIZE(ops));
+	err = __dgem_submit(crowd->own, &submit) ?: __wait_idle(crowd->own, handle);
+	return __close_handle(crowd->own, handle) ?: __close_handle(crowd->own, import) ?:
+	       fail(err);
+}
+
+static int attach_lazy(struct crowd *crowd)
+{
+	struct drm_dgem_submit submit;
+	uint32_t handle, import = 0;
+	struct drm_dgem_op op;
+	int dmabuf, err;
+
+	err = __create_lazy(crowd->own, crowd->size, &handle);
+	if (err)
+		return fail(err);
+	dmabuf = __dgem_export(crowd->own, handle, DRM_CLOEXEC | DRM_RDWR);
+	err = dmabuf < 0 ? dmabuf : __dgem_import(crowd->importer, dmabuf, &import);
+	if (!err) {
+		op = dgem_op_fill(import, 0, 64, 0x5a, 1);
+		dgem_submit_init(&submit, &op, 1);
+		err = __dgem_submit(crowd->importer, &submit) ?:
+		      __wait_idle(crowd->importer, import);
+		__close_handle(crowd->importer, import);
+	}
+	if (dmabuf >= 0)
+		close(dmabuf);
+	return __close_handle(crowd->own, handle) ?: fail(err);
+}
+
+/* Another thread has an import closed while the exporter brings its memory. */
+struct closer {
+	int fd;
+	uint32_t handle;
+	unsigned int after_ms;
+};
+
+static void *close_thread(void *data)
+{
+	struct closer *closer = data;
+
+	dgem_sleep_ms(closer->after_ms);
+	__close_handle(closer->fd, closer->handle);
+	return NULL;
+}
+
+/* vgem brings a buffer's memory when it is first mapped, all at once and under its reservation. */
+static int close_foreign(struct crowd *crowd)
+{
+	struct drm_mode_create_dumb dumb = {
+		.width = 4096 / 4,
+		.height = crowd->size / 4096,
+		.bpp = 32,
+	};
+	struct closer closer = { .fd = crowd->own, .after_ms = 20 };
+	struct drm_dgem_submit submit;
+	struct drm_dgem_op op;
+	pthread_t thread;
+	uint32_t import;
+	int dmabuf, err;
+	int64_t start;
+
+	err = dgem_ioctl(crowd->vgem, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
+	if (err)
+		return fail(err);
+	dmabuf = __dgem_export(crowd->vgem, dumb.handle, DRM_CLOEXEC | DRM_RDWR);
+	if (dmabuf < 0)
+		return dmabuf;
+	err = __dgem_import(crowd->own, dmabuf, &closer.handle) ?:
+	      __dgem_import(crowd->second, dmabuf, &import);
+	if (err)
+		return err;
+	if (pthread_create(&thread, NULL, close_thread, &closer))
+		return -EAGAIN;
+	op = dgem_op_fill(import, 0, 64, 0x5a, 1);
+	dgem_submit_init(&submit, &op, 1);
+	start = dgem_now();
+	err = __dgem_submit(crowd->second, &submit);
+	/* a kernel mapping is all that takes long here */
+	if (!err && dgem_now() - start > *crowd->whole)
+		*crowd->whole = dgem_now() - start;
+	pthread_join(thread, NULL);
+	err = err ?: __wait_idle(crowd->second, import);
+	__close_handle(crowd->second, import);
+	close(dmabuf);
+	return __close_handle(crowd->vgem, dumb.handle) ?: fail(err);
+}
+
+/* A third process, which does nothing but touch what the bystander has given away. */
+static int touch_shared(void *data)
+{
+	struct crowd *crowd = data;
+
+	for (;;) {
+		volatile uint8_t *ptr = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED,
+					     crowd->dmabuf, 0);
+
+		if (ptr == MAP_FAILED)
+			return -errno;
+		ptr[0]++;
+		munmap((void *)ptr, CHUNK);
+		dgem_sleep_ms(1);
+	}
+	return 0;
+}
+
+static void took(struct crowd *crowd, int deed, int64_t start)
+{
+	const int64_t time = dgem_now() - start;
+
+	if (time > crowd->worst[deed])
+		crowd->worst[deed] = time;
+}
+
+/* Each deed of the bystander's once. */
+static void stand_by(struct crowd *crowd)
+{
+	uint32_t handle;
+	uint8_t *ptr;
+	int64_t start;
+	int status;
+	pid_t pid;
+
+	pid = dgem_child_start(touch_shared, crowd);
+	dgem_sleep_ms(5);
+
+	start = dgem_now();
+	handle = dgem_create_contiguous(crowd->fd, DGEM_PAGE);
+	took(crowd, CREATE, start);
+	dgem_sleep_ms(1);
+	start = dgem_now();
+	gem_close(crowd->fd, handle);
+	took(crowd, CLOSE, start);
+
+	ptr = dgem_mmap(crowd->fd, crowd->shared, CHUNK);
+	start = dgem_now();
+	*(volatile uint8_t *)(ptr + DGEM_PAGE) = 1;
+	took(crowd, FAULT, start);
+	munmap(ptr, CHUNK);
+
+	start = dgem_now();
+	kill(pid, SIGKILL);
+	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	took(crowd, KILL, start);
+	igt_assert(WIFSIGNALED(status));
+}
+
+/* How long it takes to bring all of the memory, with nobody else there. */
+static int64_t time_whole(int fd, uint64_t size)
+{
+	int64_t start, time;
+	uint32_t handle;
+	uint8_t *ptr;
+
+	igt_assert_eq(__create_lazy(fd, size, &handle), 0);
+	ptr = dgem_mmap(fd, handle, size);
+	start = dgem_now();
+	for (uint64_t at = 0; at < size; at += CHUNK)
+		igt_assert_eq(dgem_touch(ptr + at, true), 0);
+	time = dgem_now() - start;
+	munmap(ptr, size);
+	gem_close(fd, handle);
+	return time;
+}
+
+struct aggressor {
+	struct crowd *crowd;
+	int (*act)(struct crowd *crowd);
+};
+
+static int aggress(void *data)
+{
+	struct aggressor *aggressor = data;
+	int err = 0;
+
+	while (!err && !*aggressor->crowd->stop) {
+		err = aggressor->act(aggressor->crowd);
+		/* what is quick is not done all the time: that would be another test */
+		dgem_sleep_ms(1);
+	}
+	return err;
+}
+
+static int64_t bound(const struct crowd *crowd, int deed)
+{
+	int64_t most = *crowd->whole / PART;
+
+	if (most < TIMES * crowd->alone[deed])
+		most = TIMES * crowd->alone[deed];
+	return most < FLOOR_NS ? FLOOR_NS : most;
+}
+
+static bool pass(struct crowd *crowd, int (*act)(struct crowd *crowd))
+{
+	struct aggressor aggressor = { crowd, act };
+	bool good = true;
+	int samples = 0;
+	int64_t end;
+	pid_t pid;
+
+	memset(crowd->worst, 0, sizeof(crowd->worst));
+	*crowd->stop = false;
+	pid = dgem_child_start(aggress, &aggressor);
+	end = dgem_now() + 3 * *crowd->whole + NSEC_PER_SEC;
+	while (good && samples < SAMPLES && (samples < 5 || dgem_now() < end)) {
+		stand_by(crowd);
+		for (int i = 0; i < DEEDS; i++)
+			good &= crowd->worst[i] <= bound(crowd, i);
+		samples++;
+	}
+	*crowd->stop = true;
+	igt_assert_eq(dgem_child_wait(pid, 60000), 0);
+	for (int i = 0; i < DEEDS; i++)
+		igt_info("the worst of %d: %s %.1f ms, of %.1f\n", samples, deeds[i],
+			 crowd->worst[i] / 1e6, bound(crowd, i) / 1e6);
+	return good;
+}
+
+/* The aggressor's memory is all that can be spared: who takes a lock for it takes it for long. */
+static void run_crowd(int (*act)(struct crowd *crowd), bool foreign)
+{
+	struct crowd crowd = { .vgem = -1 };
+	int passes = 0, err;
+
+	if (foreign)
+		crowd.vgem = dgem_open_other("vgem");
+	crowd.size = dgem_spare_memory(256 * DGEM_MIB);
+	dgem_instance_make(ONE);
+	dgem_instance_make(TWO);
+	dgem_instance_enable(ONE, NULL);
+	dgem_instance_enable(TWO, NULL);
+	crowd.fd = dgem_instance_open(ONE);
+	crowd.own = dgem_instance_open(ONE);
+	crowd.second = dgem_instance_open(ONE);
+	crowd.importer = dgem_instance_open(TWO);
+	crowd.stop = dgem_share(DGEM_PAGE);
+	crowd.whole = dgem_share(DGEM_PAGE);
+	igt_assert_eq(__create_lazy(crowd.fd, CHUNK, &crowd.shared), 0);
+	crowd.dmabuf = dgem_export(crowd.fd, crowd.shared);
+	if (foreign) {
+		/* a buffer of vgem's is timed as it is used */
+		err = close_foreign(&crowd);
+		igt_require_f(err != -EOPNOTSUPP, "the CPU maps no foreign buffer as large\n");
+		igt_assert_eq(err, 0);
+	} else {
+		*crowd.whole = time_whole(crowd.fd, crowd.size);
+	}
+	for (int i = 0; i < 5; i++)
+		stand_by(&crowd);
+	memcpy(crowd.alone, crowd.worst, sizeof(crowd.alone));
+	while (!pass(&crowd, act))
+		igt_assert_f(++passes < PASSES, "a bystander is kept waiting, again and again\n");
+
+	close(crowd.dmabuf);
+	dgem_unshare((void *)crowd.stop, DGEM_PAGE);
+	dgem_unshare(crowd.whole, DGEM_PAGE);
+	close(crowd.fd);
+	close(crowd.own);
+	close(crowd.second);
+	close(crowd.importer);
+	if (foreign)
+		close(crowd.vgem);
+	dgem_instance_remove(ONE);
+	dgem_instance_remove(TWO);
+}
+
+static void test_export(void)
+{
+	run_crowd(export_lazy, false);
+}
+
+static void test_submit(void)
+{
+	run_crowd(submit_lazy, false);
+}
+
+static void test_attach(void)
+{
+	run_crowd(attach_lazy, false);
+}
+
+static void test_foreign_lock(void)
+{
+	run_crowd(close_foreign, true);
+}
+
+static const struct {
+	const char *name, *describe;
+	void (*test)(void);
+} tests[] = {
+	{ "export", "Others' worst while a client exports lazy memory.", test_export },
+	{ "submit", "Others' worst while a client submits on lazy memory.", test_submit },
+	{ "attach", "Others' worst while an instance maps another's memory.", test_attach },
+	{ "foreign-lock", "Others' worst while an exporter keeps its lock.", test_foreign_lock },
+};
+
+int igt_main()
+{
+	struct dgem_snapshot before;
+	int fd = -1;
+
+	igt_fixture() {
+		dgem_require_configfs();
+		fd = dgem_open();
+	}
+
+	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
+		igt_describe(tests[i].describe);
+		igt_subtest(tests[i].name) {
+			dgem_snapshot(fd, &before);
+			tests[i].test();
+			dgem_assert_unchanged(fd, &before);
+		}
+	}
+
+	igt_fixture() {
+		close(fd);
+		/* what a failed subtest has left */
+		__dgem_instance_remove(ONE);
+		__dgem_instance_remove(TWO);
+		errno = 0;
+	}
+}
