@@ -55,7 +55,7 @@ def build(tree):
     run(["ninja", "-C", build])
 
 
-def _boot(tree, out, machine, arguments):
+def boot(tree, out, machine, arguments):
     """Rows that one boot gave."""
     command = [f"{TOOLS}/vm", "-q", "run", "--tree", tree, "--out", out, *machine, "--",
                PROGRAM, *arguments]
@@ -78,15 +78,15 @@ def _one_run(tree, out, largest, number):
     rows, sizes = [], _sizes(largest)
     for part, arguments in enumerate(sizes):
         say(f"run {number} of {RUNS}: dgem and its peers, {' '.join(arguments)}")
-        rows += _boot(tree, f"{out}/run{number}{'-large' if part else ''}", COMMON + ALL,
-                      arguments)
+        rows += boot(tree, f"{out}/run{number}{'-large' if part else ''}", COMMON + ALL,
+                     arguments)
     say(f"run {number} of {RUNS}: a bounced engine")
-    rows += _boot(tree, f"{out}/run{number}-bounce", COMMON + BOUNCE, ["--bounce", *sizes[0]])
+    rows += boot(tree, f"{out}/run{number}-bounce", COMMON + BOUNCE, ["--bounce", *sizes[0]])
     if largest >= WHOLE:
         say(f"run {number} of {RUNS}: dgem up to 1 GiB")
         known = {figures.key(row) for row in rows}
-        rows += [row for row in _boot(tree, f"{out}/run{number}-growth", COMMON + GROWTH,
-                                      ["--own", *GROWTH_SIZES])
+        rows += [row for row in boot(tree, f"{out}/run{number}-growth", COMMON + GROWTH,
+                                     ["--own", *GROWTH_SIZES])
                  if figures.key(row) not in known]
     return rows
 
@@ -102,4 +102,4 @@ def measure(tree, out, largest):
         runs = list(pool.map(lambda number: _one_run(tree, out, largest, number),
                              range(1, RUNS + 1)))
     say("faults of one and of two processors")
-    return runs, _boot(tree, f"{out}/rates", RATES, ["--rates"])
+    return runs, boot(tree, f"{out}/rates", RATES, ["--rates"])

@@ -7,8 +7,7 @@ from .figures import MIB, Figures
 
 COLUMNS = (("dgem", "contiguous"), ("heap-system", "pages"), ("heap-cma", "cma"),
            ("udmabuf", "memfd"), ("vgem", "shmem"))
-OWN = tuple(("dgem", kind) for kind in ("contiguous", "coherent", "pages", "pages, pool", "vmalloc",
-                                        "noncontiguous", "reserved"))
+OWN = tuple(("dgem", kind) for kind in ("contiguous", "coherent", "pages", "vmalloc", "reserved"))
 OPS = (("create+export", "dma-buf"), ("mmap+touch", "node"), ("mmap+touch", "dma-buf"),
        ("mmap+touch", "dma-buf-aligned"), ("munmap", "node"), ("munmap", "dma-buf"),
        ("munmap", "dma-buf-aligned"), ("sync", "node"), ("sync", "dma-buf"), ("sync-page", "node"),
@@ -17,11 +16,12 @@ MORE_OPS = (("mmap", "node"), ("mmap", "dma-buf"), ("mmap", "dma-buf-aligned"), 
             ("touch", "dma-buf"), ("touch", "dma-buf-aligned"))
 
 
-def _number(value):
+def number(value):
+    """A figure as text."""
     return "-" if value is None else f"{value:,}"
 
 
-def _grid(head, body):
+def grid(head, body):
     """Lines with columns as wide as needed, all but the first one to the right."""
     widths = [max(len(line[i]) for line in (head, *body)) for i in range(len(head))]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
@@ -38,9 +38,9 @@ def _targets(figures):
     body, lines = [], targets.lines(figures)
     for line in lines:
         peer = f"{line.peer[0]:,} {line.peer[1]}" if line.peer else "-"
-        body.append((line.text, peer, _number(line.limit), _number(line.cost), line.verdict))
+        body.append((line.text, peer, number(line.limit), number(line.cost), line.verdict))
     reached = sum(line.verdict == targets.REACHED for line in lines)
-    return [*_grid(("operation (16 MiB)", "best peer, same boot", "at most", "dgem", ""), body),
+    return [*grid(("operation (16 MiB)", "best peer, same boot", "at most", "dgem", ""), body),
             f"{reached} of {len(lines)} reached."]
 
 
@@ -51,25 +51,25 @@ def _peers(figures, columns, ops):
         for peer, kind in columns:
             row = figures.row(op, peer, kind, way)
             faults = f" ({row['faults']})" if row and row["faults"] else ""
-            cells.append(_number(row and row["instructions"]) + faults)
+            cells.append(number(row and row["instructions"]) + faults)
         body.append((f"{op}, {way}", *cells))
     head = ("instructions (faults), 16 MiB", *(f"{peer} {kind}" for peer, kind in columns))
-    return _grid(head, body)
+    return grid(head, body)
 
 
 def _remarks(figures):
     alone = {kind: figures.cost("zero", "none", kind, "anonymous") for kind in ("bytes", "words")}
     yield ("Touching mapped pages alone: "
-           f"{_number(figures.cost('touch-again', 'none', 'memory', 'anonymous'))}. "
-           f"Clearing 16 MiB alone: {_number(alone['bytes'])} page by page (rep stosb counts "
-           "each byte: the heaps, udmabuf, vgem, dgem's pages, vmalloc and the pool), "
-           f"{_number(alone['words'])} in words "
+           f"{number(figures.cost('touch-again', 'none', 'memory', 'anonymous'))}. "
+           f"Clearing 16 MiB alone: {number(alone['bytes'])} page by page (rep stosb counts "
+           "each byte: the heaps, udmabuf, vgem, dgem's pages and vmalloc), "
+           f"{number(alone['words'])} in words "
            "(dgem's contiguous and coherent memory).")
     for peer, kind, cleared in (("dgem", "contiguous", "words"), ("dgem", "pages", "bytes"),
                                 ("heap-cma", "cma", "bytes"), ("heap-system", "pages", "bytes")):
         cost = figures.cost("create+export", peer, kind, "dma-buf")
         if cost and alone[cleared]:
-            rest = _number(cost - alone[cleared])
+            rest = number(cost - alone[cleared])
             yield f"Create + export without clearing, {peer} {kind}: {rest}."
     rises = targets.growth(figures)
     yield ("Cost per 4 KiB page, from 2 MiB up, never rises by more than 2 %." if not rises else
@@ -82,8 +82,8 @@ def _rates(figures):
     rates = {(row["peer"], row["processors"]): row["per_second"] for row in figures.rates}
     for peer in dict.fromkeys(row["peer"] for row in figures.rates):
         one, two = rates[peer, 1], rates[peer, 2]
-        yield (f"Faults a second in one object of {peer}: one processor {_number(one)}, two "
-               f"{_number(two)}, which is {two / one:.2f} times as many.")
+        yield (f"Faults a second in one object of {peer}: one processor {number(one)}, two "
+               f"{number(two)}, which is {two / one:.2f} times as many.")
 
 
 def _repeats(figures, rows):
@@ -99,7 +99,7 @@ def _repeats(figures, rows):
     for row in [row for row in main if "runs" in row] + shown[:10]:
         size = f"{row['size'] // MIB} MiB" if row["size"] >= MIB else f"{row['size'] // 1024} KiB"
         lines.append(f"  {row['op']}, {row['peer']} {row['kind']}, {row['object']}, {size}: "
-                     + ", ".join(map(_number, row["runs"])))
+                     + ", ".join(map(number, row["runs"])))
     if len(shown) > 10:
         lines.append(f"  and {len(shown) - 10} more: \"runs\" in bench.json")
     return lines

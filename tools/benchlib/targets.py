@@ -9,11 +9,17 @@ from .figures import MIB
 REACHED, NOT_YET, NOT_THERE = "reached", "not yet", "not there"
 
 Line = namedtuple("Line", "text peer limit cost verdict")
+# So many percent of what a row of a peer costs, and something on top.
+Share = namedtuple("Share", "row percent more", defaults=(0,))
 
 # A target: what it says, the row (op, kind, way, size) of dgem, the most it may cost.  A limit that
-# is a row of a peer (op, peer, kind, way, size) is what that peer costs in the same boot.
+# is a row of a peer (op, peer, kind, way, size) is what that peer costs in the same boot, or a
+# Share of that.
 WAYS = (("node", "GEM node"), ("dma-buf-aligned", "dma-buf, aligned"))
 CMA = ("heap-cma", "cma", "dma-buf")
+SPARSE = (("one", "one page"), ("apart", "a page in each 2 MiB"),
+          ("random", "every 64th page at random"), ("backwards", "all pages backwards"))
+LARGE = 256 * MIB
 
 
 def _mapping():
@@ -34,11 +40,36 @@ def _mapping():
 
 
 def _allocation():
-    yield "create + export, pages, pool warm", ("create+export", "pages, pool", "dma-buf"), 50000
     yield ("create + export, contiguous", ("create+export", "contiguous", "dma-buf"),
            ("create+export", *CMA))
     yield "import of a CMA heap's buffer, first", ("import", "heap-cma", "dma-buf"), 20000
     yield "import of a CMA heap's buffer, again", ("import-again", "heap-cma", "dma-buf"), 4000
+
+
+def _sparse():
+    for op, name in SPARSE:
+        yield (f"{name}: touch + munmap, contiguous, dma-buf, any address",
+               (f"sparse-{op}", "contiguous", "dma-buf"), Share((f"sparse-{op}", *CMA), 115))
+    yield ("all pages in sequence: mmap + touch, likewise",
+           ("mmap+touch", "contiguous", "dma-buf"), 260000)
+
+
+def _windows():
+    for way, name in (("node", "GEM node"), ("dma-buf", "dma-buf")):
+        yield (f"SYNC start + end, 256 MiB, pages, {name}", ("sync", "pages", way, LARGE),
+               Share(("sync", "heap-system", "pages", "dma-buf", LARGE), 115, 200))
+
+
+def _all():
+    return [*_mapping(), *_sparse(), *_allocation(), *_windows()]
+
+
+def _limit(figures, limit):
+    """The most that something may cost as a number, or None."""
+    if isinstance(limit, Share):
+        cost = figures.cost(*limit.row)
+        return None if cost is None else cost * limit.percent // 100 + limit.more
+    return figures.cost(*limit) if isinstance(limit, tuple) else limit
 
 
 def _verdict(cost, limit):
@@ -50,10 +81,9 @@ def _verdict(cost, limit):
 def lines(figures):
     """Every target as a Line."""
     found = []
-    for text, row, limit in [*_mapping(), *_allocation()]:
+    for text, row, limit in _all():
         cost = figures.cost(row[0], "dgem", *row[1:])
-        if isinstance(limit, tuple):
-            limit = figures.cost(*limit)
+        limit = _limit(figures, limit)
         size = row[3] if len(row) > 3 else 16 * MIB
         found.append(Line(text, figures.best_peer(row[0], size, _unlike(row[0])), limit, cost,
                           _verdict(cost, limit)))
@@ -62,7 +92,8 @@ def lines(figures):
 
 def rows(figures):
     """The rows of dgem that stand in the table, as far as they were measured."""
-    found = [figures.row(row[0], "dgem", *row[1:]) for _, row, _ in [*_mapping(), *_allocation()]]
+    asked = dict.fromkeys(row for _, row, _ in _all())
+    found = [figures.row(row[0], "dgem", *row[1:]) for row in asked]
     found += [figures.row(op, "dgem", "contiguous, bounced", "node")
               for op in ("sync", "sync-page")]
     return [row for row in found if row]

@@ -4,7 +4,7 @@
 
 import unittest
 
-from . import figures, table
+from . import figures, table, targets
 
 
 def _row(op, instructions, size=16 << 20, **more):
@@ -47,6 +47,16 @@ class Text(unittest.TestCase):
         """A cost is held against its limit."""
         self.assertIn("reached", table.text([_row("mmap+touch", 40000)]))
         self.assertNotIn("  reached", table.text([_row("mmap+touch", 40001)]))
+
+    def test_share(self):
+        """A limit may be a part of what a peer costs, and something on top."""
+        peer = {"peer": "heap-system", "kind": "pages", "object": "dma-buf"}
+        for cost, verdict in ((1350, "reached"), (1351, "not yet")):
+            rows = [_row("sync", cost, 256 << 20, kind="pages"),
+                    {**_row("sync", 1000, 256 << 20), **peer}]
+            line = next(line for line in targets.lines(figures.Figures(rows))
+                        if line.text == "SYNC start + end, 256 MiB, pages, GEM node")
+            self.assertEqual((line.limit, line.verdict), (1350, verdict))
 
     def test_rates(self):
         """Faults of two processors are told as a ratio."""

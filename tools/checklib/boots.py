@@ -209,7 +209,8 @@ class Run:
 
 def own_tests():
     """The judge's own tests; they run before it judges."""
-    modules = ["benchlib.test_figures", "benchlib.test_jobs", "checklib.test_boots",
+    modules = ["benchlib.test_figures", "benchlib.test_jobs", "benchlib.test_stall",
+               "checklib.test_boots",
                "checklib.test_engines", "checklib.test_interop", "checklib.test_listing",
                "checklib.test_results", "vmlib.test_splats"]
     done = subprocess.run([sys.executable, "-B", "-m", "unittest", *modules], cwd=TOOLS, text=True,

@@ -4,21 +4,12 @@
  *
  * CPU access windows of an object that the engine sees through a bounce buffer.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "libdrm_dgem.h"
-
-static void check(int ret, const char *what)
-{
-	if (ret) {
-		errno = -ret;
-		die("%s", what);
-	}
-}
 
 /* One job: the engine's mapping of the object stays from then on. */
 static void use(struct dgem_device *dev, struct dgem_bo *bo)

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) 2026 The dgem authors
  *
- * dgem_bench [--bounce | --rates | --own] [--table | --min MIB | --max MIB]: see bench.h.
+ * dgem_bench [--bounce | --rates | --stall | --own] [--table | --min MIB | --max MIB]: see bench.h.
  */
 #include <getopt.h>
 #include <sched.h>
@@ -13,6 +13,10 @@
 #include <unistd.h>
 
 #include "bench.h"
+
+/* sizes of the buffer that is touched here and there, and of one whose windows have a target */
+#define SPARSE	(16 * MIB)
+#define LARGE	(256 * MIB)
 
 /* Repetitions; of what is large and cleared by an emulated processor, fewer. */
 static unsigned int times_for(uint64_t size)
@@ -87,10 +91,23 @@ static void measure_all(const uint64_t *sizes, unsigned int count)
 		for (j = 0; j < source_count; j++)
 			if (sources[j].fd >= 0)
 				measure_maps(&sources[j], sizes[i], times);
+		for (j = 0; sizes[i] == SPARSE && j < source_count; j++)
+			if (sources[j].fd >= 0 && !sources[j].lazy)
+				measure_sparse(&sources[j], sizes[i], times);
 		if (cma)
 			measure_imports(cma, sizes[i], times);
 		measure_baseline(sizes[i], times);
 	}
+}
+
+/* A size that the table has a target for, although most of what is done with it takes too long. */
+static void measure_large_windows(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < source_count; i++)
+		if (sources[i].fd >= 0 && !strcmp(sources[i].kind, "pages"))
+			measure_windows(&sources[i], LARGE, times_for(LARGE));
 }
 
 static void measure_all_rates(void)
@@ -108,6 +125,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "bounce", no_argument, NULL, 'b' },
 		{ "rates", no_argument, NULL, 'r' },
+		{ "stall", no_argument, NULL, 's' },
 		{ "own", no_argument, NULL, 'o' },
 		{ "table", no_argument, NULL, 't' },
 		{ "min", required_argument, NULL, 'n' },
@@ -119,7 +137,7 @@ int main(int argc, char **argv)
 		256 * MIB, 1024 * MIB,
 	};
 	uint64_t min = 0, max = 256 * MIB, sizes[ARRAY_SIZE(all)];
-	bool bounce = false, rates = false, own = false, table = false;
+	bool bounce = false, rates = false, stall = false, own = false, table = false;
 	unsigned int count = 0, i;
 	int option;
 
@@ -128,6 +146,8 @@ int main(int argc, char **argv)
 			bounce = true;
 		} else if (option == 'r') {
 			rates = true;
+		} else if (option == 's') {
+			stall = true;
 		} else if (option == 'o') {
 			own = true;
 		} else if (option == 't') {
@@ -137,7 +157,7 @@ int main(int argc, char **argv)
 		} else if (option == 'm') {
 			max = strtoull(optarg, NULL, 0) * MIB;
 		} else {
-			fprintf(stderr, "usage: dgem_bench [--bounce | --rates | --own] "
+			fprintf(stderr, "usage: dgem_bench [--bounce | --rates | --stall | --own] "
 				"[--table | --min MIB | --max MIB]\n");
 			return 2;
 		}
@@ -152,12 +172,16 @@ int main(int argc, char **argv)
 	if (bounce) {
 		for (i = 0; i < count; i++)
 			measure_bounces(sizes[i], times_for(sizes[i]));
+	} else if (stall) {
+		measure_stalls();
 	} else {
 		open_sources(own);
 		if (rates)
 			measure_all_rates();
 		else
 			measure_all(sizes, count);
+		if (table && !rates)
+			measure_large_windows();
 	}
 	print_records();
 	return 0;

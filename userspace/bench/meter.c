@@ -46,6 +46,14 @@ void die(const char *format, ...)
 	exit(1);
 }
 
+void check(int ret, const char *what)
+{
+	if (ret) {
+		errno = -ret;
+		die("%s", what);
+	}
+}
+
 /* Not all kernels have all of these, and not all users may. */
 void set_value(const char *path, const char *text)
 {
