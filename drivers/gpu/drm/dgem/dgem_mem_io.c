@@ -29,9 +29,8 @@
  * A part of a memory BAR of the engine's PCI device, as an object: user space maps registers or
  * on-device memory, uncached (write-combined where asked for and the BAR is prefetchable: the
  * kernel's own mapping of the window is what reserves the type), and the engine copies from and to
- * it. Whoever may touch a device's registers may
- * do anything to the machine, so it takes CAP_SYS_RAWIO, and a kernel that is locked down refuses,
- * as it does where sysfs offers BARs.
+ * it. Whoever may touch a device's registers may do anything to the machine, so it takes
+ * CAP_SYS_RAWIO, and a kernel that is locked down refuses, as it does where sysfs offers BARs.
  *
  * A BAR is in one object at a time: two could map it with different cache modes. The device's own
  * driver goes on using it; who maps registers has to know what that means. When the device goes,
@@ -60,11 +59,6 @@ struct dgem_io {
 /* protects dgem_io_windows */
 static DEFINE_MUTEX(dgem_io_lock);
 static LIST_HEAD(dgem_io_windows);
-
-static struct dgem_io *to_dgem_io(const struct dgem_object *obj)
-{
-	return obj->mem;
-}
 
 /* An object of an instance that is gone can't touch its BAR any more. */
 static int dgem_io_claim(struct dgem_io *io)
@@ -179,7 +173,7 @@ static int dgem_io_alloc(struct dgem_object *obj, const struct drm_dgem_create *
 
 static void dgem_io_free(struct dgem_object *obj)
 {
-	struct dgem_io *io = to_dgem_io(obj);
+	struct dgem_io *io = obj->mem;
 
 	iounmap(io->regs);
 	dgem_io_release(io);
@@ -189,7 +183,9 @@ static void dgem_io_free(struct dgem_object *obj)
 
 static int dgem_io_vmap(struct dgem_object *obj, struct iosys_map *map)
 {
-	iosys_map_set_vaddr_iomem(map, to_dgem_io(obj)->regs);
+	struct dgem_io *io = obj->mem;
+
+	iosys_map_set_vaddr_iomem(map, io->regs);
 	return 0;
 }
 

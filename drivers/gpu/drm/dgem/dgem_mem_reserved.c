@@ -63,9 +63,10 @@ struct dgem_reserved {
 	phys_addr_t start;
 	/** @size: bytes */
 	u64 size;
-	/** @claimed: the range is ours in the kernel's map of resources */
-	bool claimed;
-	/** @paged: the range has struct pages, and the kernel maps them */
+	/**
+	 * @paged: the range has struct pages, and the kernel maps them. Otherwise it is ours in the
+	 * kernel's map of resources
+	 */
 	bool paged;
 	/** @wc: mapped write-combined */
 	bool wc;
@@ -91,7 +92,7 @@ static void dgem_reserved_free_pool(struct kref *refs)
 	list_del(&pool->node);
 	gen_pool_destroy(pool->frames);
 	memunmap(pool->vaddr);
-	if (pool->claimed)
+	if (!pool->paged)
 		release_mem_region(pool->start, pool->size);
 	kfree(pool);
 }
@@ -119,23 +120,26 @@ static bool dgem_reserved_wants_wc(struct device *dev, bool paged, phys_addr_t s
 
 static int dgem_reserved_map(struct dgem_reserved *pool)
 {
+	if (!pool->paged && !request_mem_region(pool->start, pool->size, KBUILD_MODNAME))
+		return -EBUSY;
 	pool->vaddr = memremap(pool->start, pool->size, pool->wc ? MEMREMAP_WC : MEMREMAP_WB);
 	if (!pool->vaddr)
-		return -ENOMEM;
+		goto err_release;
 
 	/* counted in frames, physical addresses fit where they are longer than virtual ones */
 	pool->frames = gen_pool_create(0, NUMA_NO_NODE);
 	if (!pool->frames)
 		goto err_unmap;
-	if (gen_pool_add(pool->frames, PHYS_PFN(pool->start), pool->size >> PAGE_SHIFT,
-			 NUMA_NO_NODE))
-		goto err_destroy;
-	return 0;
+	if (!gen_pool_add(pool->frames, PHYS_PFN(pool->start), pool->size >> PAGE_SHIFT,
+			  NUMA_NO_NODE))
+		return 0;
 
-err_destroy:
 	gen_pool_destroy(pool->frames);
 err_unmap:
 	memunmap(pool->vaddr);
+err_release:
+	if (!pool->paged)
+		release_mem_region(pool->start, pool->size);
 	return -ENOMEM;
 }
 
@@ -152,18 +156,8 @@ static struct dgem_reserved *dgem_reserved_new(struct device *dev, phys_addr_t s
 	pool->size = size;
 	pool->paged = dgem_reserved_is_ram(start, size);
 	pool->wc = dgem_reserved_wants_wc(dev, pool->paged, start);
-
-	if (!pool->paged) {
-		if (!request_mem_region(start, size, KBUILD_MODNAME)) {
-			kfree(pool);
-			return ERR_PTR(-EBUSY);
-		}
-		pool->claimed = true;
-	}
 	ret = dgem_reserved_map(pool);
 	if (ret) {
-		if (pool->claimed)
-			release_mem_region(start, size);
 		kfree(pool);
 		return ERR_PTR(ret);
 	}
@@ -329,11 +323,6 @@ static unsigned long dgem_reserved_frames(struct dgem_reserved *pool, size_t pag
 	return pfn ?: gen_pool_alloc(pool->frames, pages);
 }
 
-static void *dgem_reserved_vaddr(const struct dgem_reserved *pool, phys_addr_t phys)
-{
-	return pool->vaddr + (phys - pool->start);
-}
-
 static void dgem_reserved_clear(void *vaddr, size_t size)
 {
 	while (size) {
@@ -357,7 +346,7 @@ static int dgem_reserved_alloc(struct dgem_object *obj, const struct drm_dgem_cr
 		return -ENOMEM;
 
 	obj->phys = PFN_PHYS(pfn);
-	obj->vaddr = dgem_reserved_vaddr(pool, obj->phys);
+	obj->vaddr = pool->vaddr + (obj->phys - pool->start);
 	dgem_reserved_clear(obj->vaddr, obj->base.size);
 	obj->coherent = !pool->paged;
 	obj->resource = !pool->paged;
