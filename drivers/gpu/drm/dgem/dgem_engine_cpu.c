@@ -101,7 +101,7 @@ static int dgem_cpu_open(struct dgem_engine_ref *ref)
 	} while (ret == -ETIME);
 	if (ret)
 		return ret;
-	ret = dgem_sync_begin(obj, 0, obj->base.size, dgem_cpu_dir(ref));
+	ret = dgem_sync(obj, 0, obj->base.size, dgem_cpu_dir(ref), true);
 	if (ret)
 		return ret;
 	ref->open = true;
@@ -113,7 +113,7 @@ static int dgem_cpu_close(struct dgem_engine_ref *ref)
 	if (!ref->open)
 		return 0;
 	ref->open = false;
-	return dgem_sync_end(ref->obj, 0, ref->obj->base.size, dgem_cpu_dir(ref));
+	return dgem_sync(ref->obj, 0, ref->obj->base.size, dgem_cpu_dir(ref), false);
 }
 
 static int dgem_cpu_populate(struct dgem_object *obj, const struct dgem_rect *rect)
@@ -250,9 +250,9 @@ static void dgem_cpu_window(const struct dgem_cpu_side *side, bool begin,
 	if (!side->ref || side->ref->obj->dmabuf)
 		return;
 	if (begin)
-		dgem_sync_begin(side->ref->obj, side->rect.offset, length, dir);
+		dgem_sync(side->ref->obj, side->rect.offset, length, dir, true);
 	else
-		dgem_sync_end(side->ref->obj, side->rect.offset, length, dir);
+		dgem_sync(side->ref->obj, side->rect.offset, length, dir, false);
 }
 
 static noinline void dgem_cpu_look_up(struct dgem_engine_ref *ref, u64 page)

@@ -131,17 +131,6 @@ u32 dgem_gem_caps(const struct dgem_object *obj)
 }
 
 /**
- * dgem_gem_changes - may memory of an object come and go?
- * @obj: the object
- *
- * Return: true if what is there now stays only under the reservation lock, or while it is pinned.
- */
-bool dgem_gem_changes(const struct dgem_object *obj)
-{
-	return obj->pages && !(obj->flags & DRM_DGEM_CREATE_DIRECT_IO);
-}
-
-/**
  * dgem_gem_new - an object without memory
  * @ddev: its instance
  * @ops: its memory kind
@@ -251,32 +240,18 @@ static int dgem_gem_check(struct dgem_device *ddev, const struct dgem_mem_ops *o
 	return dgem_gem_offered(ddev, ops) ? 0 : -EOPNOTSUPP;
 }
 
-/*
- * What the CPU has just cleared is still in its caches: clean it for the devices, and have a
- * mapping to do so again in every window. Where whatever is mapped for the instance's own device is
- * bounced, no device ever sees the memory itself, and what the CPU copies from its caches is never
- * stale.
- */
 static int dgem_gem_map_own(struct dgem_object *obj)
 {
-	struct device *dev = dgem_dma_dev(obj->base.dev);
-	struct dgem_mapping *map;
-
-	if (!obj->ops->own_map || obj->coherent || dgem_dma_always_bounces(dev))
+	if (!obj->ops->own_map)
 		return 0;
-	map = dgem_mapping_create(obj, dev, DGEM_MAPPING_OWN, DMA_BIDIRECTIONAL, 0,
-				  obj->base.size);
-	if (IS_ERR(map))
-		return PTR_ERR(map);
-	obj->own_sync = map->synced;
-	return 0;
+	return PTR_ERR_OR_ZERO(dgem_mapping_create_own(obj, 0, obj->base.size));
 }
 
 static void dgem_gem_free_memory(struct dgem_object *obj)
 {
-	struct dgem_mapping *map = list_first_entry_or_null(&obj->maps, struct dgem_mapping, node);
+	struct dgem_mapping *map, *next;
 
-	if (map)
+	list_for_each_entry_safe(map, next, &obj->maps, node)
 		dgem_mapping_destroy(obj, map);
 	obj->ops->free(obj);
 }

@@ -11,6 +11,7 @@
 #include <linux/mutex.h>
 #include <linux/xarray.h>
 
+#include <drm/dgem_drm.h>
 #include <drm/drm_gem.h>
 
 struct device;
@@ -139,6 +140,17 @@ static inline struct dgem_object *to_dgem_object(struct drm_gem_object *gem)
 	return container_of(gem, struct dgem_object, base);
 }
 
+/**
+ * dgem_gem_changes - may memory of an object come and go?
+ * @obj: the object
+ *
+ * Return: true if what is there now stays only under the reservation lock, or while it is pinned.
+ */
+static inline bool dgem_gem_changes(const struct dgem_object *obj)
+{
+	return obj->pages && !(obj->flags & DRM_DGEM_CREATE_DIRECT_IO);
+}
+
 struct dgem_object *dgem_gem_new(struct dgem_device *ddev, const struct dgem_mem_ops *ops,
 				 size_t size);
 void dgem_gem_abort(struct dgem_object *obj);
@@ -153,7 +165,6 @@ int dgem_gem_offset(struct dgem_object *obj, struct dgem_account *account);
 enum drm_gem_object_status dgem_gem_status(struct drm_gem_object *gem);
 size_t dgem_gem_rss(struct drm_gem_object *gem);
 
-bool dgem_gem_changes(const struct dgem_object *obj);
 int dgem_gem_populate(struct dgem_object *obj, u64 offset, u64 length);
 int dgem_gem_populate_locked(struct dgem_object *obj, u64 offset, u64 length);
 void dgem_gem_pin(struct dgem_object *obj);

@@ -299,6 +299,7 @@ int dgem_ioctl_mmap(struct drm_device *drm, void *data, struct drm_file *file)
 static int dgem_sync_range(struct dgem_object *obj, const struct drm_dgem_sync *args)
 {
 	bool read = args->flags & DRM_DGEM_SYNC_READ, write = args->flags & DRM_DGEM_SYNC_WRITE;
+	bool begin = !(args->flags & DRM_DGEM_SYNC_END);
 	enum dma_data_direction dir;
 	int ret;
 
@@ -309,7 +310,7 @@ static int dgem_sync_range(struct dgem_object *obj, const struct drm_dgem_sync *
 		return -EACCES;
 
 	/* neither this nor an exporter's own waiting keeps any device from being removed */
-	if (!(args->flags & DRM_DGEM_SYNC_END)) {
+	if (begin) {
 		ret = dgem_sync_wait(obj, write, 0);
 		if (ret == -ETIME)
 			ret = dgem_sync_wait(obj, write,
@@ -321,9 +322,7 @@ static int dgem_sync_range(struct dgem_object *obj, const struct drm_dgem_sync *
 	if (drm_dev_is_unplugged(obj->base.dev))
 		return -ENODEV;
 	dir = read && write ? DMA_BIDIRECTIONAL : write ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
-	if (args->flags & DRM_DGEM_SYNC_END)
-		return dgem_sync_end(obj, args->offset, args->length, dir);
-	return dgem_sync_begin(obj, args->offset, args->length, dir);
+	return dgem_sync(obj, args->offset, args->length, dir, begin);
 }
 
 /**

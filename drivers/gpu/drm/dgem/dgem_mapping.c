@@ -17,6 +17,7 @@
 #include <kunit/visibility.h>
 
 #include "compat/dgem_compat.h"
+#include "dgem_device.h"
 #include "dgem_gem.h"
 #include "dgem_mapping.h"
 #include "dgem_mem.h"
@@ -98,6 +99,18 @@ bool dgem_dma_limited(struct device *dev)
 {
 	return !dgem_dma_iommu(dev) &&
 	       (dma_addressing_limited(dev) || dma_max_mapping_size(dev) != SIZE_MAX);
+}
+
+/**
+ * dgem_dma_confined - does memory for a device have to be chosen?
+ * @dev: the device
+ *
+ * Return: @dev if there is memory that it does not reach; NULL if it reaches all, or none without a
+ * copy.
+ */
+struct device *dgem_dma_confined(struct device *dev)
+{
+	return dgem_dma_limited(dev) && !dgem_dma_always_bounces(dev) ? dev : NULL;
 }
 
 /* does a page that is mapped twice have one address? */
@@ -418,23 +431,20 @@ err_table:
 	return ret;
 }
 
-/* by owner, and last among its own */
+/* by owner: there may be thousands of both others */
 static void dgem_mapping_insert(struct dgem_object *obj, struct dgem_mapping *map)
 {
-	struct list_head *before = &obj->maps;
 	struct dgem_mapping *other;
 
 	mutex_lock(&obj->maps_lock);
-	/* there may be thousands of an engine's, and they come last in any case */
-	if (map->owner != DGEM_MAPPING_ENGINE) {
-		list_for_each_entry(other, &obj->maps, node) {
-			if (other->owner > map->owner) {
-				before = &other->node;
+	if (map->owner == DGEM_MAPPING_OWN) {
+		list_add(&map->node, &obj->maps);
+	} else {
+		list_for_each_entry_reverse(other, &obj->maps, node)
+			if (other->owner <= map->owner)
 				break;
-			}
-		}
+		list_add(&map->node, &other->node);
 	}
-	list_add_tail(&map->node, before);
 	WRITE_ONCE(obj->synced_maps, obj->synced_maps + map->synced);
 	mutex_unlock(&obj->maps_lock);
 	/* from here on, windows sync it as well: what the CPU wrote before is not missed */
@@ -484,6 +494,36 @@ struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device 
 	map->synced = dgem_mapping_wants_sync(obj, map);
 	dgem_mapping_insert(obj, map);
 	return map;
+}
+
+/**
+ * dgem_mapping_create_own - have memory cleaned for the instance's devices
+ * @obj: the object, of which nobody knows or whose reservation lock is held
+ * @offset: first byte, on a page
+ * @length: bytes, whole pages, not zero, all there
+ *
+ * What the CPU has just cleared is still in its caches: it is cleaned, now and in every window,
+ * unless devices snoop. Where whatever is mapped for the instance's own device is bounced, no
+ * device ever sees the memory itself, and what the CPU copies from its caches is never stale.
+ *
+ * Return: the mapping, NULL if none is needed, or an error pointer as dgem_mapping_create().
+ */
+struct dgem_mapping *dgem_mapping_create_own(struct dgem_object *obj, u64 offset, u64 length)
+{
+	struct device *dev = dgem_dma_dev(obj->base.dev);
+	struct dgem_mapping *map;
+
+	if (obj->coherent || dgem_dma_always_bounces(dev))
+		return NULL;
+	map = dgem_mapping_create(obj, dev, DGEM_MAPPING_OWN, DMA_BIDIRECTIONAL, offset, length);
+	if (IS_ERR(map))
+		return map;
+	if (map->synced) {
+		WRITE_ONCE(obj->own_sync, true);
+		return map;
+	}
+	dgem_mapping_destroy(obj, map);
+	return NULL;
 }
 
 /**
@@ -575,62 +615,33 @@ int dgem_sync_wait(struct dgem_object *obj, bool write, unsigned long timeout)
 	return ret ? 0 : -ETIME;
 }
 
-static void dgem_sync_maps(struct dgem_object *obj, u64 offset, u64 length, bool for_cpu)
+/**
+ * dgem_sync - open or close a CPU access window
+ * @obj: the object
+ * @offset: first byte of the range
+ * @length: bytes; the caller has checked the range
+ * @dir: DMA_FROM_DEVICE if the CPU reads, DMA_TO_DEVICE if it writes, or both
+ * @begin: open it
+ *
+ * Return: 0, or what the exporter of an import said.
+ */
+int dgem_sync(struct dgem_object *obj, u64 offset, u64 length, enum dma_data_direction dir,
+	      bool begin)
 {
+	bool handed = begin || dir != DMA_FROM_DEVICE;
 	struct dgem_mapping *map;
-
-	if (!READ_ONCE(obj->synced_maps))
-		return;
-	mutex_lock(&obj->maps_lock);
-	list_for_each_entry(map, &obj->maps, node)
-		dgem_mapping_sync(obj, map, offset, length, for_cpu);
-	mutex_unlock(&obj->maps_lock);
-}
-
-static int dgem_sync_kind(struct dgem_object *obj, u64 offset, u64 length,
-			  enum dma_data_direction dir, bool begin)
-{
-	if (!obj->ops->sync || (!READ_ONCE(obj->own_sync) && !obj->dmabuf))
-		return 0;
-	trace_dgem_object_sync(obj, DGEM_MAPPING_OWN, begin);
-	return obj->ops->sync(obj, offset, length, dir, begin);
-}
-
-/**
- * dgem_sync_begin - open a CPU access window
- * @obj: the object
- * @offset: first byte of the range
- * @length: bytes; the caller has checked the range
- * @dir: DMA_FROM_DEVICE if the CPU is going to read, DMA_TO_DEVICE to write, or both
- *
- * Return: 0, or what the exporter of an import said.
- */
-int dgem_sync_begin(struct dgem_object *obj, u64 offset, u64 length, enum dma_data_direction dir)
-{
-	int ret = dgem_sync_kind(obj, offset, length, dir, true);
-
-	if (!ret)
-		dgem_sync_maps(obj, offset, length, true);
-	return ret;
-}
-
-/**
- * dgem_sync_end - close a CPU access window
- * @obj: the object
- * @offset: first byte of the range
- * @length: bytes; the caller has checked the range
- * @dir: as it was opened
- *
- * Return: 0, or what the exporter of an import said.
- */
-int dgem_sync_end(struct dgem_object *obj, u64 offset, u64 length, enum dma_data_direction dir)
-{
 	int ret = 0;
 
 	/* an exporter wants to know of every end; our own memory is cleaned before all else */
-	if (obj->dmabuf || dir != DMA_FROM_DEVICE)
-		ret = dgem_sync_kind(obj, offset, length, dir, false);
-	if (dir != DMA_FROM_DEVICE)
-		dgem_sync_maps(obj, offset, length, false);
+	if (obj->ops->sync && (obj->dmabuf || (handed && READ_ONCE(obj->own_sync)))) {
+		trace_dgem_object_sync(obj, DGEM_MAPPING_OWN, begin);
+		ret = obj->ops->sync(obj, offset, length, dir, begin);
+	}
+	if (!handed || (begin && ret) || !READ_ONCE(obj->synced_maps))
+		return ret;
+	mutex_lock(&obj->maps_lock);
+	list_for_each_entry(map, &obj->maps, node)
+		dgem_mapping_sync(obj, map, offset, length, begin);
+	mutex_unlock(&obj->maps_lock);
 	return ret;
 }

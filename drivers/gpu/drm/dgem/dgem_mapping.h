@@ -60,6 +60,7 @@ struct dgem_mapping {
 bool dgem_dma_iommu(struct device *dev);
 bool dgem_dma_always_bounces(struct device *dev);
 bool dgem_dma_limited(struct device *dev);
+struct device *dgem_dma_confined(struct device *dev);
 bool dgem_dma_reaches(struct device *dev, struct page *page, size_t size);
 bool dgem_dma_reaches_resource(struct device *dev, phys_addr_t phys, u64 size);
 
@@ -67,12 +68,13 @@ int dgem_mapping_run(struct dgem_object *obj, u64 page, u64 pages, u64 *pfn, u64
 struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device *dev,
 					 enum dgem_mapping_owner owner, enum dma_data_direction dir,
 					 u64 offset, u64 length);
+struct dgem_mapping *dgem_mapping_create_own(struct dgem_object *obj, u64 offset, u64 length);
 struct dgem_mapping *dgem_mapping_create_import(struct dgem_object *obj,
 						struct dma_buf_attachment *attach, u32 align);
 void dgem_mapping_destroy(struct dgem_object *obj, struct dgem_mapping *map);
 
 int dgem_sync_wait(struct dgem_object *obj, bool write, unsigned long timeout);
-int dgem_sync_begin(struct dgem_object *obj, u64 offset, u64 length, enum dma_data_direction dir);
-int dgem_sync_end(struct dgem_object *obj, u64 offset, u64 length, enum dma_data_direction dir);
+int dgem_sync(struct dgem_object *obj, u64 offset, u64 length, enum dma_data_direction dir,
+	      bool begin);
 
 #endif

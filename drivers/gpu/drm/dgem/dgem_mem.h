@@ -11,10 +11,12 @@
 
 #include "dgem_quota.h"
 
+struct device;
 struct dgem_device;
 struct dgem_object;
 struct drm_dgem_create;
 struct iosys_map;
+struct page;
 
 /**
  * define DGEM_GFP - for every allocation whose size or number is up to user space
@@ -47,10 +49,7 @@ struct dgem_mem_ops {
 	bool takes_source;
 	/** @region: what the dmem cgroup charges objects of this kind to, as a whole */
 	enum dgem_region region;
-	/**
-	 * @own_map: the allocator makes no DMA mapping. The object gets one of &DGEM_MAPPING_OWN,
-	 * unless &dgem_object.coherent is set
-	 */
+	/** @own_map: the object, not @alloc, makes a mapping of &DGEM_MAPPING_OWN for all of it */
 	bool own_map;
 
 	/** @offered: does the instance have this kind? Optional: yes */
@@ -103,6 +102,7 @@ extern const struct dgem_mem_ops dgem_mem_user;
 extern const struct dgem_mem_ops dgem_mem_reserved;
 extern const struct dgem_mem_ops dgem_mem_vmalloc;
 
+struct page *dgem_mem_alloc_pages(struct device *dev, gfp_t gfp, unsigned int order, gfp_t *zone);
 unsigned long dgem_mem_phys_pfn(struct dgem_object *obj, u64 page, u64 *run);
 int dgem_mem_vaddr_vmap(struct dgem_object *obj, struct iosys_map *map);
 void *dgem_mem_vaddr_at(struct dgem_object *obj, u64 page, u64 *run);

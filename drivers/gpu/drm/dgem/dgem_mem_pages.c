@@ -36,16 +36,12 @@
  *
  * Blocks lie within reach of the instance's device. Modules can't know where the kernel's zones
  * end, so a block that turns out to lie too high is given back and the next lower zone is asked.
- * Each block is mapped for the instance's own device as long as it lives: mapping it writes the
- * zeroes back from the CPU's caches before anybody can have a device look at them, and CPU access
- * windows then have addresses to work with.
  *
  * A purge takes whole granules, for good: a bitmap remembers which. It costs a bit a granule, or 64
  * KiB for an object of 1 TiB, once something was purged.
  *
  * Who looks up a granule has seen to it that it stays: by the reservation lock, by a pin, or
- * because the object is one of those that can't be purged. CPU access windows, which may be opened
- * at any time, are kept from looking at a granule as it goes by &dgem_object.maps_lock.
+ * because the object is one of those that can't be purged.
  *
  * All pages have kernel addresses, so that the cpu engine and debuggers need no mapping of the
  * whole; vmap() is for importers. Blocks for direct I/O are folios, which others may take
@@ -61,11 +57,6 @@
 struct dgem_block {
 	/** @page: the first */
 	struct page *page;
-	/**
-	 * @dma: address for the instance's own device, or DMA_MAPPING_ERROR if whatever is mapped
-	 * for that is bounced
-	 */
-	dma_addr_t dma;
 	/** @first: page of the granule that @page is */
 	u16 first;
 	/** @order: pages, as a power of two */
@@ -76,6 +67,8 @@ struct dgem_block {
  * struct dgem_granule - the pages of a granule
  */
 struct dgem_granule {
+	/** @own: the mapping that has it cleaned in CPU access windows, or NULL */
+	struct dgem_mapping *own;
 	/** @count: number of @blocks */
 	unsigned int count;
 	/** @blocks: by @first, without gaps */
@@ -88,12 +81,8 @@ struct dgem_granule {
 struct dgem_pages {
 	/** @obj: the object */
 	struct dgem_object *obj;
-	/** @dev: the instance's own device */
+	/** @dev: the instance's own device, or NULL if it reaches all memory */
 	struct device *dev;
-	/** @limited: there is memory that it does not reach */
-	bool limited;
-	/** @bounced: whatever is mapped for it is bounced */
-	bool bounced;
 	/** @granules: &struct dgem_granule by its place in the object */
 	struct xarray granules;
 	/** @purged: a bit for each granule that is gone for good, or NULL: none is */
@@ -151,58 +140,49 @@ u64 dgem_pages_missing(struct dgem_pages *pages, u64 offset, u64 length)
 	return bytes;
 }
 
+/**
+ * dgem_mem_alloc_pages - allocate a block within a device's reach
+ * @dev: the device; NULL: it reaches all memory
+ * @gfp: how, without a zone
+ * @order: pages, as a power of two
+ * @zone: 0 at first; zones whose blocks were out of reach are not tried again
+ *
+ * Return: the first page, or NULL.
+ */
+struct page *dgem_mem_alloc_pages(struct device *dev, gfp_t gfp, unsigned int order, gfp_t *zone)
+{
+	struct page *page;
+
+	for (;;) {
+		page = alloc_pages(gfp | *zone, order);
+		if (!page || !dev || dgem_dma_reaches(dev, page, PAGE_SIZE << order))
+			return page;
+		__free_pages(page, order);
+		if (*zone == GFP_DMA)
+			return NULL;
+		*zone = *zone ? GFP_DMA : GFP_DMA32;
+	}
+}
+
 static struct page *dgem_block_alloc(struct dgem_pages *pages, unsigned int order)
 {
 	gfp_t gfp = DGEM_GFP | __GFP_ZERO;
-	struct page *page;
 
 	/* large blocks are optional: nothing is reclaimed for them */
 	if (order)
 		gfp = (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY;
 	if (order && (pages->obj->flags & DRM_DGEM_CREATE_DIRECT_IO))
 		gfp |= __GFP_COMP;
-
-	for (;;) {
-		page = alloc_pages(gfp | pages->zone, order);
-		if (!page || !pages->limited ||
-		    dgem_dma_reaches(pages->dev, page, PAGE_SIZE << order))
-			return page;
-		__free_pages(page, order);
-		if (pages->zone == GFP_DMA)
-			return NULL;
-		pages->zone = pages->zone ? GFP_DMA : GFP_DMA32;
-	}
+	return dgem_mem_alloc_pages(pages->dev, gfp, order, &pages->zone);
 }
 
-static bool dgem_block_map(struct dgem_pages *pages, struct dgem_block *block)
-{
-	block->dma = DMA_MAPPING_ERROR;
-	if (pages->bounced)
-		return true;
-	block->dma = dma_map_page(pages->dev, block->page, 0, PAGE_SIZE << block->order,
-				  DMA_BIDIRECTIONAL);
-	if (dma_mapping_error(pages->dev, block->dma))
-		return false;
-	if (dma_need_sync(pages->dev, block->dma))
-		WRITE_ONCE(pages->obj->own_sync, true);
-	return true;
-}
-
-static void dgem_block_free(struct dgem_pages *pages, const struct dgem_block *block)
-{
-	if (block->dma != DMA_MAPPING_ERROR)
-		dma_unmap_page_attrs(pages->dev, block->dma, PAGE_SIZE << block->order,
-				     DMA_BIDIRECTIONAL, DMA_ATTR_SKIP_CPU_SYNC);
-	/* a folio that is in use elsewhere stays, all of it, until it is not */
-	__free_pages(block->page, block->order);
-}
-
-static void dgem_granule_free(struct dgem_pages *pages, struct dgem_granule *granule)
+static void dgem_granule_free(struct dgem_granule *granule)
 {
 	unsigned int i;
 
+	/* a folio that is in use elsewhere stays, all of it, until it is not */
 	for (i = 0; i < granule->count; i++)
-		dgem_block_free(pages, &granule->blocks[i]);
+		__free_pages(granule->blocks[i].page, granule->blocks[i].order);
 	kfree(granule);
 }
 
@@ -216,8 +196,10 @@ static struct dgem_granule *dgem_granule_grow(struct dgem_granule *granule, unsi
 	/* mostly there are few */
 	*room = max(2 * *room, 4U);
 	grown = krealloc(granule, struct_size(grown, blocks, *room), DGEM_GFP);
-	if (grown && !granule)
+	if (grown && !granule) {
+		grown->own = NULL;
 		grown->count = 0;
+	}
 	return grown;
 }
 
@@ -242,10 +224,6 @@ static struct dgem_granule *dgem_granule_alloc(struct dgem_pages *pages, unsigne
 			pages->order = block.order - 1;
 			continue;
 		}
-		if (!dgem_block_map(pages, &block)) {
-			__free_pages(block.page, block.order);
-			goto err_free;
-		}
 		granule->count++;
 		granule->blocks[granule->count - 1] = block;
 		first += 1U << block.order;
@@ -254,11 +232,11 @@ static struct dgem_granule *dgem_granule_alloc(struct dgem_pages *pages, unsigne
 
 err_free:
 	if (granule)
-		dgem_granule_free(pages, granule);
+		dgem_granule_free(granule);
 	return NULL;
 }
 
-/* allocate a granule that is missing: 0 or -ENOMEM */
+/* allocate a granule that is missing */
 static int dgem_pages_add(struct dgem_pages *pages, u64 nr)
 {
 	u64 bytes = dgem_pages_granule_bytes(pages, nr);
@@ -270,11 +248,14 @@ static int dgem_pages_add(struct dgem_pages *pages, u64 nr)
 	dgem_memory_end(bytes);
 	if (!granule)
 		return -ENOMEM;
-	if (xa_is_err(xa_store(&pages->granules, nr, granule, DGEM_GFP))) {
-		dgem_granule_free(pages, granule);
-		return -ENOMEM;
+	if (!xa_is_err(xa_store(&pages->granules, nr, granule, DGEM_GFP))) {
+		granule->own = dgem_mapping_create_own(pages->obj, nr * DGEM_GRANULE, bytes);
+		if (!IS_ERR(granule->own))
+			return 0;
+		xa_erase(&pages->granules, nr);
 	}
-	return 0;
+	dgem_granule_free(granule);
+	return -ENOMEM;
 }
 
 /**
@@ -348,11 +329,11 @@ void dgem_pages_purge(struct dgem_pages *pages, u64 first, u64 last, u64 *freed)
 	dma_resv_assert_held(pages->obj->base.resv);
 
 	xa_for_each_range(&pages->granules, nr, granule, first, last) {
-		mutex_lock(&pages->obj->maps_lock);
+		if (granule->own)
+			dgem_mapping_destroy(pages->obj, granule->own);
 		xa_erase(&pages->granules, nr);
-		mutex_unlock(&pages->obj->maps_lock);
 		*freed += dgem_pages_granule_bytes(pages, nr);
-		dgem_granule_free(pages, granule);
+		dgem_granule_free(granule);
 		cond_resched();
 	}
 }
@@ -364,7 +345,7 @@ static void dgem_mem_pages_free(struct dgem_object *obj)
 	unsigned long nr;
 
 	xa_for_each(&pages->granules, nr, granule) {
-		dgem_granule_free(pages, granule);
+		dgem_granule_free(granule);
 		cond_resched();
 	}
 	xa_destroy(&pages->granules);
@@ -383,9 +364,7 @@ static int dgem_mem_pages_alloc(struct dgem_object *obj, const struct drm_dgem_c
 	if (!pages)
 		return -ENOMEM;
 	pages->obj = obj;
-	pages->dev = dgem_dma_dev(obj->base.dev);
-	pages->bounced = dgem_dma_always_bounces(pages->dev);
-	pages->limited = !pages->bounced && dgem_dma_limited(pages->dev);
+	pages->dev = dgem_dma_confined(dgem_dma_dev(obj->base.dev));
 	pages->order = DGEM_GRANULE_ORDER;
 	dgem_folio_limit(folios, &pages->order);
 	/*
@@ -502,41 +481,6 @@ static void dgem_mem_pages_vunmap(struct dgem_object *obj, struct iosys_map *map
 	pages->vaddr = NULL;
 }
 
-static void dgem_block_sync(struct dgem_pages *pages, const struct dgem_block *block, u64 start,
-			    u64 offset, u64 end, bool for_cpu)
-{
-	u64 first = max(start, offset), last = min(start + (PAGE_SIZE << block->order), end);
-
-	if (first >= last || block->dma == DMA_MAPPING_ERROR)
-		return;
-	if (for_cpu)
-		dma_sync_single_for_cpu(pages->dev, block->dma + (first - start), last - first,
-					DMA_BIDIRECTIONAL);
-	else
-		dma_sync_single_for_device(pages->dev, block->dma + (first - start), last - first,
-					   DMA_BIDIRECTIONAL);
-}
-
-static int dgem_mem_pages_sync(struct dgem_object *obj, u64 offset, u64 length,
-			       enum dma_data_direction dir, bool begin)
-{
-	struct dgem_granule *granule;
-	u64 end = offset + length;
-	unsigned long nr;
-	unsigned int i;
-
-	mutex_lock(&obj->maps_lock);
-	xa_for_each_range(&obj->pages->granules, nr, granule, offset / DGEM_GRANULE,
-			  (end - 1) / DGEM_GRANULE)
-		for (i = 0; i < granule->count; i++)
-			dgem_block_sync(obj->pages, &granule->blocks[i],
-					nr * (u64)DGEM_GRANULE +
-					granule->blocks[i].first * PAGE_SIZE,
-					offset, end, begin);
-	mutex_unlock(&obj->maps_lock);
-	return 0;
-}
-
 static bool dgem_mem_pages_held(struct dgem_object *obj, u64 *page)
 {
 	u64 count = obj->base.size >> PAGE_SHIFT, run;
@@ -566,6 +510,5 @@ const struct dgem_mem_ops dgem_mem_pages = {
 	.at = dgem_mem_pages_at,
 	.vmap = dgem_mem_pages_vmap,
 	.vunmap = dgem_mem_pages_vunmap,
-	.sync = dgem_mem_pages_sync,
 	.held = dgem_mem_pages_held,
 };

@@ -56,28 +56,11 @@ static bool dgem_vmalloc_room(size_t size)
 	return true;
 }
 
-static struct page *dgem_vmalloc_page(struct device *dev, unsigned int *zone)
-{
-	static const gfp_t zones[] = { 0, __GFP_DMA32, __GFP_DMA };
-	struct page *page;
-
-	/* a zone that gave a page out of reach would give the same one again: leave it */
-	for (; *zone < ARRAY_SIZE(zones); (*zone)++) {
-		page = alloc_page(DGEM_GFP_VMALLOC | zones[*zone]);
-		if (!page)
-			return NULL;
-		if (dgem_dma_reaches(dev, page, PAGE_SIZE))
-			return page;
-		__free_page(page);
-	}
-	return NULL;
-}
-
 static void *dgem_vmalloc_within(size_t size, struct device *dev)
 {
 	unsigned long i, count = size >> PAGE_SHIFT;
 	struct page **pages;
-	unsigned int zone = 0;
+	gfp_t zone = 0;
 	void *vaddr;
 
 	pages = kvmalloc_array(count, sizeof(*pages), DGEM_GFP);
@@ -85,7 +68,8 @@ static void *dgem_vmalloc_within(size_t size, struct device *dev)
 		return NULL;
 
 	for (i = 0; i < count; i++) {
-		pages[i] = fatal_signal_pending(current) ? NULL : dgem_vmalloc_page(dev, &zone);
+		pages[i] = fatal_signal_pending(current) ? NULL :
+			   dgem_mem_alloc_pages(dev, DGEM_GFP_VMALLOC, 0, &zone);
 		cond_resched();
 		if (!pages[i])
 			goto err_free;
@@ -105,7 +89,7 @@ err_free:
 
 static int dgem_vmalloc_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
-	struct device *dev = dgem_dma_dev(obj->base.dev);
+	struct device *dev = dgem_dma_confined(dgem_dma_dev(obj->base.dev));
 
 	/* don't take all memory just to find that it isn't enough */
 	if (obj->base.size >> PAGE_SHIFT >= totalram_pages() ||
@@ -113,7 +97,7 @@ static int dgem_vmalloc_alloc(struct dgem_object *obj, const struct drm_dgem_cre
 		return -ENOMEM;
 	if (!dgem_memory_begin(obj->base.size))
 		goto out_room;
-	if (dgem_dma_limited(dev) && !dgem_dma_always_bounces(dev))
+	if (dev)
 		obj->vaddr = dgem_vmalloc_within(obj->base.size, dev);
 	else
 		obj->vaddr = __vmalloc(obj->base.size, DGEM_GFP_VMALLOC);

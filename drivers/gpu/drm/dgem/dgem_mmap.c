@@ -89,6 +89,11 @@
  *   in the one page that is asked for: it alone knows how to do that without stepping on others.
  */
 
+static bool dgem_has_folios(const struct dgem_object *obj)
+{
+	return obj->flags & DRM_DGEM_CREATE_DIRECT_IO;
+}
+
 /* pages at a time where the kernel puts them in one by one: its own default for fault-around */
 #define DGEM_INSERT_PAGES	16
 
@@ -188,32 +193,39 @@ static vm_fault_t dgem_fill_table(struct dgem_table_fill *fill)
 	return fill->found ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
 }
 
-static vm_fault_t dgem_insert_page(const struct dgem_table_fill *fill, unsigned int i)
+static vm_fault_t dgem_insert_page(const struct dgem_table_fill *fill, unsigned int i, bool write)
 {
+	struct vm_fault vmf = {
+		.vma = fill->vma,
+		.address = fill->batch.addr + i * PAGE_SIZE,
+	};
 	unsigned long pfn;
 	u64 run;
 
 	pfn = fill->obj->ops->pfn(fill->obj, fill->batch.page + i, &run);
 	if (!run)
 		return VM_FAULT_SIGBUS;
-	return vmf_insert_pfn(fill->vma, fill->batch.addr + i * PAGE_SIZE, pfn);
+	if (dgem_has_folios(fill->obj))
+		return vmf_insert_page_mkwrite(&vmf, pfn_to_page(pfn), write);
+	return vmf_insert_pfn(vmf.vma, vmf.address, pfn);
 }
 
 /* the page asked for decides; its neighbours come along as far as they can */
-static vm_fault_t dgem_insert_pages(const struct dgem_table_fill *fill)
+static vm_fault_t dgem_insert_pages(const struct dgem_table_fill *fill, bool write)
 {
-	vm_fault_t ret = dgem_insert_page(fill, fill->asked);
+	vm_fault_t ret = dgem_insert_page(fill, fill->asked, write);
 	unsigned int i;
 
-	for (i = 0; i < fill->batch.count && !(ret & VM_FAULT_ERROR); i++)
-		if (i != fill->asked && dgem_insert_page(fill, i) & VM_FAULT_OOM)
+	for (i = 0; i < fill->batch.count && ret == VM_FAULT_NOPAGE; i++)
+		if (i != fill->asked && dgem_insert_page(fill, i, false) != VM_FAULT_NOPAGE)
 			break;
 	return ret;
 }
 
 static vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *obj)
 {
-	bool table = IS_ENABLED(CONFIG_X86) && obj->cache_granted == DRM_DGEM_CACHE_CACHED;
+	bool table = IS_ENABLED(CONFIG_X86) && obj->cache_granted == DRM_DGEM_CACHE_CACHED &&
+		     !dgem_has_folios(obj);
 	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
 	struct dgem_table_fill fill = { .obj = obj, .vma = vmf->vma };
 
@@ -221,34 +233,50 @@ static vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *ob
 			     &fill.batch))
 		return VM_FAULT_SIGBUS;
 	fill.asked = (vmf->address - fill.batch.addr) >> PAGE_SHIFT;
-	return table ? dgem_fill_table(&fill) : dgem_insert_pages(&fill);
+	return table ? dgem_fill_table(&fill)
+		     : dgem_insert_pages(&fill, vmf->flags & FAULT_FLAG_WRITE);
+}
+
+/* have the kernel put in the one page of a folio */
+static vm_fault_t dgem_return_page(struct vm_fault *vmf, struct dgem_object *obj)
+{
+	u64 run;
+
+	vmf->page = pfn_to_page(obj->ops->pfn(obj, dgem_vmf_page(&obj->base, vmf), &run));
+	get_page(vmf->page);
+	return 0;
 }
 
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
-static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj)
+static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj, bool *fits)
 {
 	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
 	unsigned long addr = vmf->address & PAGE_MASK, pfn;
-	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
+	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	struct dgem_batch batch;
 	u64 page, run;
+	pmd_t pmd;
 
-	/* a page table stays one */
-	if (!pmd_none(pmd) && !pmd_leaf(pmd))
-		return VM_FAULT_FALLBACK;
-	if (!dgem_view_page(&view, addr, &page))
+	if (obj->base.size < PMD_SIZE || !dgem_view_page(&view, addr, &page))
 		return VM_FAULT_FALLBACK;
 	pfn = obj->ops->pfn(obj, page, &run);
 	if (!run || !dgem_view_pmd(&view, addr, pfn, PMD_SHIFT, &batch))
 		return VM_FAULT_FALLBACK;
-
 	pfn = obj->ops->pfn(obj, batch.page, &run);
 	if (run < batch.count)
 		return VM_FAULT_FALLBACK;
-	return vmf_insert_pfn_pmd(vmf, pfn, vmf->flags & FAULT_FLAG_WRITE);
+
+	*fits = true;
+	/* a page table stays one */
+	pmd = pmdp_get_lockless(vmf->pmd);
+	if (!pmd_none(pmd) && !pmd_leaf(pmd))
+		return VM_FAULT_FALLBACK;
+	if (dgem_has_folios(obj))
+		return vmf_insert_folio_pmd(vmf, page_folio(pfn_to_page(pfn)), write);
+	return vmf_insert_pfn_pmd(vmf, pfn, write);
 }
 #else
-static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj)
+static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj, bool *fits)
 {
 	return VM_FAULT_FALLBACK;
 }
@@ -281,7 +309,7 @@ static inline vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_obje
 	struct drm_gem_object *gem = &obj->base;
 	vm_fault_t ret;
 
-	if (unlikely(obj->pages)) {
+	if (unlikely(dgem_gem_changes(obj))) {
 		if (!dma_resv_trylock(gem->resv)) {
 			ret = huge ? VM_FAULT_FALLBACK : dgem_fault_wait(vmf, gem);
 			if (ret)
@@ -295,7 +323,7 @@ static inline vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_obje
 	}
 	if (likely(drm_dev_enter(gem->dev, idx)))
 		return 0;
-	if (obj->pages)
+	if (dgem_gem_changes(obj))
 		dma_resv_unlock(gem->resv);
 	return VM_FAULT_SIGBUS;
 }
@@ -303,13 +331,14 @@ static inline vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_obje
 static inline void dgem_fault_end(struct dgem_object *obj, int idx)
 {
 	drm_dev_exit(idx);
-	if (unlikely(obj->pages))
+	if (unlikely(dgem_gem_changes(obj)))
 		dma_resv_unlock(obj->base.resv);
 }
 
 static vm_fault_t dgem_fault(struct vm_fault *vmf)
 {
 	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
+	bool fits = false, folios = dgem_has_folios(obj);
 	vm_fault_t ret;
 	int idx;
 
@@ -319,11 +348,12 @@ static vm_fault_t dgem_fault(struct vm_fault *vmf)
 	ret = dgem_fault_begin(vmf, obj, false, &idx);
 	if (ret)
 		return ret;
-	ret = VM_FAULT_FALLBACK;
-	if (obj->base.size >= PMD_SIZE)
-		ret = dgem_insert_pmd(vmf, obj);
-	if (ret & VM_FAULT_FALLBACK)
+	ret = dgem_insert_pmd(vmf, obj, &fits);
+	if (ret & VM_FAULT_FALLBACK && !(fits && folios))
 		ret = dgem_insert_batch(vmf, obj);
+	/* a table that is gone again looks like one for which there was no memory */
+	if (folios && ret & (VM_FAULT_FALLBACK | VM_FAULT_OOM))
+		ret = dgem_return_page(vmf, obj);
 	dgem_fault_end(obj, idx);
 	return ret;
 }
@@ -333,6 +363,7 @@ static vm_fault_t dgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
 	vm_fault_t ret;
+	bool fits;
 	int idx;
 
 	if (order != PMD_ORDER || dgem_vmf_page(&obj->base, vmf) >= obj->base.size >> PAGE_SHIFT)
@@ -340,146 +371,8 @@ static vm_fault_t dgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	ret = dgem_fault_begin(vmf, obj, true, &idx);
 	if (ret)
 		return ret;
-	ret = dgem_insert_pmd(vmf, obj);
+	ret = dgem_insert_pmd(vmf, obj, &fits);
 	dgem_fault_end(obj, idx);
-	return ret;
-}
-#endif
-
-static struct page *dgem_folio_page(struct dgem_object *obj, u64 page)
-{
-	u64 run;
-
-	return pfn_to_page(obj->ops->pfn(obj, page, &run));
-}
-
-#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
-/* the folio that can be mapped by a huge page around the address, or NULL */
-static struct folio *dgem_folio_fits(const struct vm_fault *vmf, struct dgem_object *obj,
-				     const struct dgem_view *view)
-{
-	struct dgem_batch batch;
-	struct page *found;
-	u64 page;
-
-	if (!dgem_view_page(view, vmf->address & PAGE_MASK, &page))
-		return NULL;
-	found = dgem_folio_page(obj, page);
-	if (folio_order(page_folio(found)) != PMD_ORDER)
-		return NULL;
-	if (!dgem_view_pmd(view, vmf->address & PAGE_MASK, page_to_pfn(found), PMD_SHIFT, &batch))
-		return NULL;
-	return page_folio(found);
-}
-
-static vm_fault_t dgem_folio_insert_huge(struct vm_fault *vmf, struct folio *folio)
-{
-	pmd_t pmd = pmdp_get_lockless(vmf->pmd);
-
-	/* a page table stays one */
-	if (!pmd_none(pmd) && !pmd_leaf(pmd))
-		return VM_FAULT_FALLBACK;
-	return vmf_insert_folio_pmd(vmf, folio, vmf->flags & FAULT_FLAG_WRITE);
-}
-#else
-static struct folio *dgem_folio_fits(const struct vm_fault *vmf, struct dgem_object *obj,
-				     const struct dgem_view *view)
-{
-	return NULL;
-}
-
-static vm_fault_t dgem_folio_insert_huge(struct vm_fault *vmf, struct folio *folio)
-{
-	return VM_FAULT_FALLBACK;
-}
-#endif
-
-/* the page asked for decides; its neighbours come along as far as they can */
-static vm_fault_t dgem_folio_insert_pages(struct vm_fault *vmf, struct dgem_object *obj,
-					  const struct dgem_view *view)
-{
-	struct dgem_batch batch;
-	unsigned int asked, i;
-	vm_fault_t ret;
-
-	if (!dgem_view_batch(view, vmf->address, DGEM_INSERT_PAGES, &batch))
-		return VM_FAULT_SIGBUS;
-	asked = (vmf->address - batch.addr) >> PAGE_SHIFT;
-	ret = vmf_insert_page_mkwrite(vmf, dgem_folio_page(obj, batch.page + asked),
-				      vmf->flags & FAULT_FLAG_WRITE);
-	for (i = 0; i < batch.count && ret == VM_FAULT_NOPAGE; i++) {
-		struct vm_fault next = {
-			.vma = vmf->vma,
-			.address = batch.addr + i * PAGE_SIZE,
-		};
-
-		if (i != asked &&
-		    vmf_insert_page_mkwrite(&next, dgem_folio_page(obj, batch.page + i),
-					    false) != VM_FAULT_NOPAGE)
-			break;
-	}
-	return ret;
-}
-
-/* let the kernel insert it */
-static vm_fault_t dgem_folio_return_page(struct vm_fault *vmf, struct dgem_object *obj,
-					 const struct dgem_view *view)
-{
-	u64 page;
-
-	if (!dgem_view_page(view, vmf->address & PAGE_MASK, &page))
-		return VM_FAULT_SIGBUS;
-	vmf->page = dgem_folio_page(obj, page);
-	get_page(vmf->page);
-	return 0;
-}
-
-static vm_fault_t dgem_folio_insert(struct vm_fault *vmf, struct dgem_object *obj)
-{
-	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
-	struct folio *folio = dgem_folio_fits(vmf, obj, &view);
-	vm_fault_t ret;
-
-	if (folio)
-		ret = dgem_folio_insert_huge(vmf, folio);
-	else
-		ret = dgem_folio_insert_pages(vmf, obj, &view);
-	/* a table that is gone again looks like one for which there was no memory */
-	if (ret & (VM_FAULT_FALLBACK | VM_FAULT_OOM))
-		return dgem_folio_return_page(vmf, obj, &view);
-	return ret;
-}
-
-static vm_fault_t dgem_folio_fault(struct vm_fault *vmf)
-{
-	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
-	vm_fault_t ret;
-	int idx;
-
-	if (!drm_dev_enter(obj->base.dev, &idx))
-		return VM_FAULT_SIGBUS;
-	ret = dgem_folio_insert(vmf, obj);
-	drm_dev_exit(idx);
-	return ret;
-}
-
-#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
-static vm_fault_t dgem_folio_huge_fault(struct vm_fault *vmf, unsigned int order)
-{
-	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
-	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
-	vm_fault_t ret = VM_FAULT_FALLBACK;
-	struct folio *folio;
-	int idx;
-
-	if (order != PMD_ORDER)
-		return VM_FAULT_FALLBACK;
-	if (!drm_dev_enter(obj->base.dev, &idx))
-		return VM_FAULT_SIGBUS;
-	folio = dgem_folio_fits(vmf, obj, &view);
-	if (folio)
-		ret = dgem_folio_insert_huge(vmf, folio);
-	drm_dev_exit(idx);
 	return ret;
 }
 #endif
@@ -506,44 +399,31 @@ static void dgem_vm_close(struct vm_area_struct *vma)
  * Registers by the word, whatever is asked for: a device may take nothing less, and the kernel does
  * not survive that on every machine. A part of a word is read, but not written.
  */
-static int dgem_access_io(void __iomem *regs, void *buf, int len, int write)
+static int dgem_access_io(struct dgem_object *obj, u64 offset, void *buf, int len, int write)
 {
-	u32 word, skip, n;
+	u32 word, skip = offset % sizeof(word), n;
+	void __iomem *regs;
+	struct iosys_map map;
 	int done;
 
-	for (done = 0; done < len; done += n) {
-		skip = ((uintptr_t)regs + done) % sizeof(word);
+	done = dgem_gem_vmap(&obj->base, &map);
+	if (done)
+		return done;
+	regs = map.vaddr_iomem + offset - skip;
+	for (; done < len; done += n, skip = 0, regs += sizeof(word)) {
 		n = min_t(u32, sizeof(word) - skip, len - done);
 		if (!write) {
-			word = __raw_readl(regs + done - skip);
+			word = __raw_readl(regs);
 			memcpy(buf + done, (void *)&word + skip, n);
 		} else if (n == sizeof(word)) {
 			memcpy(&word, buf + done, n);
-			__raw_writel(word, regs + done);
+			__raw_writel(word, regs);
 		} else {
 			break;
 		}
 	}
-	return done ?: -EINVAL;
-}
-
-static int dgem_access_map(struct dgem_object *obj, u64 offset, void *buf, int len, int write)
-{
-	struct iosys_map map;
-	int ret;
-
-	ret = dgem_gem_vmap(&obj->base, &map);
-	if (ret)
-		return ret;
-	ret = len;
-	if (map.is_iomem)
-		ret = dgem_access_io(map.vaddr_iomem + offset, buf, len, write);
-	else if (write)
-		iosys_map_memcpy_to(&map, offset, buf, len);
-	else
-		iosys_map_memcpy_from(buf, &map, offset, len);
 	dgem_gem_vunmap(&obj->base, &map);
-	return ret;
+	return done ?: -EINVAL;
 }
 
 /* memory that is there, and has addresses */
@@ -595,7 +475,7 @@ static int dgem_vm_access(struct vm_area_struct *vma, unsigned long addr, void *
 	ret = -EIO;
 	if (drm_dev_enter(gem->dev, &idx)) {
 		ret = obj->ops->at ? dgem_access_memory(obj, offset, buf, len, write)
-				   : dgem_access_map(obj, offset, buf, len, write);
+				   : dgem_access_io(obj, offset, buf, len, write);
 		drm_dev_exit(idx);
 	}
 out_unlock:
@@ -610,17 +490,6 @@ const struct vm_operations_struct dgem_vm_ops = {
 	.fault = dgem_fault,
 #ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
 	.huge_fault = dgem_huge_fault,
-#endif
-	.access = dgem_vm_access,
-};
-
-/* the same of an object made for direct I/O */
-static const struct vm_operations_struct dgem_folio_vm_ops = {
-	.open = dgem_vm_open,
-	.close = dgem_vm_close,
-	.fault = dgem_folio_fault,
-#ifdef CONFIG_ARCH_SUPPORTS_PMD_PFNMAP
-	.huge_fault = dgem_folio_huge_fault,
 #endif
 	.access = dgem_vm_access,
 };
@@ -673,7 +542,6 @@ static pgprot_t dgem_mmap_prot(const struct dgem_object *obj, pgprot_t prot)
 int dgem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
 	struct dgem_object *obj = to_dgem_object(gem);
-	bool folios = obj->flags & DRM_DGEM_CREATE_DIRECT_IO;
 
 	if (vma_is_cow_mapping(vma))
 		return -EINVAL;
@@ -685,10 +553,8 @@ int dgem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 	if (obj->dmabuf)
 		return dgem_map_import(obj, vma);
 
-	if (folios)
-		vma->vm_ops = &dgem_folio_vm_ops;
 	vma->vm_page_prot = dgem_mmap_prot(obj, vma->vm_page_prot);
-	vm_flags_set(vma, (folios ? 0 : VM_PFNMAP) | (obj->resource ? VM_IO : 0) |
+	vm_flags_set(vma, (dgem_has_folios(obj) ? 0 : VM_PFNMAP) | (obj->resource ? VM_IO : 0) |
 			  VM_DONTEXPAND | VM_DONTDUMP);
 	dgem_vm_count(gem, 1);
 	return 0;

@@ -121,7 +121,7 @@ static int dgem_dmabuf_begin(struct dma_buf *dmabuf, enum dma_data_direction dir
 	ret = dgem_sync_wait(obj, write, MAX_SCHEDULE_TIMEOUT);
 	if (ret)
 		return ret;
-	return dgem_sync_begin(obj, 0, obj->base.size, dir);
+	return dgem_sync(obj, 0, obj->base.size, dir, true);
 }
 
 static int dgem_dmabuf_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
@@ -130,7 +130,7 @@ static int dgem_dmabuf_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
 
 	if (dir != DMA_FROM_DEVICE && dgem_dmabuf_readonly(dmabuf))
 		return -EACCES;
-	return dgem_sync_end(obj, 0, obj->base.size, dir);
+	return dgem_sync(obj, 0, obj->base.size, dir, false);
 }
 
 /* drm_gem_dmabuf_mmap() does not look at the dma-buf's mode, nor does an importer's node */

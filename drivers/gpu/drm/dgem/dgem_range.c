@@ -454,20 +454,6 @@ u32 dgem_span_next(u64 addr, u64 left, u32 max_seg, unsigned long boundary)
 EXPORT_SYMBOL_IF_KUNIT(dgem_span_next);
 
 /**
- * dgem_page_range - tell whether pages lie within an object
- * @pgoff: first page
- * @count: pages
- * @pages: pages of the object
- *
- * Return: true if there is at least one page, and the last one is within the object.
- */
-bool dgem_page_range(u64 pgoff, u64 count, u64 pages)
-{
-	return !dgem_range_check(pgoff, count, pages);
-}
-EXPORT_SYMBOL_IF_KUNIT(dgem_page_range);
-
-/**
  * dgem_view_page - find the page that an address shows
  * @v: what the address' area shows
  * @addr: the address, anywhere within its page
@@ -483,7 +469,7 @@ bool dgem_view_page(const struct dgem_view *v, unsigned long addr, u64 *page)
 	if (addr < v->start || addr >= v->end)
 		return false;
 	if (check_add_overflow(v->pgoff, (u64)((addr - v->start) >> PAGE_SHIFT), &nr) ||
-	    !dgem_page_range(nr, 1, v->pages))
+	    dgem_range_check(nr, 1, v->pages))
 		return false;
 
 	*page = nr;

@@ -176,7 +176,6 @@ u64 dgem_pieces_column(const struct dgem_pieces *p);
 unsigned int dgem_span_segments(u64 addr, u64 size, u32 max_seg, unsigned long boundary);
 u32 dgem_span_next(u64 addr, u64 left, u32 max_seg, unsigned long boundary);
 
-bool dgem_page_range(u64 pgoff, u64 count, u64 pages);
 bool dgem_view_page(const struct dgem_view *v, unsigned long addr, u64 *page);
 bool dgem_view_batch(const struct dgem_view *v, unsigned long addr, unsigned int pages,
 		     struct dgem_batch *batch);

@@ -69,9 +69,7 @@ static inline void dgem_folio_limit(bool folios, unsigned int *order)
 static inline vm_fault_t vmf_insert_page_mkwrite(struct vm_fault *vmf, struct page *page,
 						 bool write)
 {
-	get_page(page);
-	vmf->page = page;
-	return 0;
+	return VM_FAULT_FALLBACK;
 }
 
 static inline vm_fault_t vmf_insert_folio_pmd(struct vm_fault *vmf, struct folio *folio,

@@ -64,8 +64,6 @@ static void dgem_range_check_test(struct kunit *test)
 	const struct range_case *c = test->param_value;
 
 	KUNIT_EXPECT_EQ(test, dgem_range_check(c->offset, c->length, c->size), c->ret);
-	/* pages are counted, not bytes, but the rules are the same */
-	KUNIT_EXPECT_EQ(test, dgem_page_range(c->offset, c->length, c->size), !c->ret);
 }
 
 struct size_case {
