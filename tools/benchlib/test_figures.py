@@ -52,10 +52,10 @@ class Text(unittest.TestCase):
         """A limit may be a part of what a peer costs, and something on top."""
         peer = {"peer": "heap-system", "kind": "pages", "object": "dma-buf"}
         for cost, verdict in ((1350, "reached"), (1351, "not yet")):
-            rows = [_row("sync", cost, 256 << 20, kind="pages"),
+            rows = [_row("sync", cost, 256 << 20, kind="pages", object="dma-buf"),
                     {**_row("sync", 1000, 256 << 20), **peer}]
             line = next(line for line in targets.lines(figures.Figures(rows))
-                        if line.text == "SYNC start + end, 256 MiB, pages, GEM node")
+                        if line.text == "SYNC start + end, 256 MiB, pages, dma-buf")
             self.assertEqual((line.limit, line.verdict), (1350, verdict))
 
     def test_rates(self):
