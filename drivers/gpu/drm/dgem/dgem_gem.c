@@ -105,16 +105,6 @@ u64 dgem_gem_kinds(struct dgem_device *ddev)
 }
 
 /**
- * dgem_gem_max_size - the largest size that dgem_gem_create() takes
- *
- * Return: bytes: a file's share of the mmap offsets.
- */
-u64 dgem_gem_max_size(void)
-{
-	return min_t(u64, DGEM_FILE_SPACE, ULONG_MAX) & PAGE_MASK;
-}
-
-/**
  * dgem_gem_caps - what can be done with an object
  * @obj: the object
  *
@@ -189,28 +179,6 @@ void dgem_gem_publish(struct dgem_object *obj)
 	trace_dgem_object_create(obj);
 }
 
-/**
- * dgem_gem_offset - see to it that an object can be mapped by an offset of the node
- * @obj: the object
- * @account: pays for it, if there is no offset yet
- *
- * Own objects have their offset from the start: their dma-bufs are mapped by it too. An import's
- * mappings are its exporter's, so it gets one when somebody asks.
- *
- * Return: 0 or -EOVERFLOW.
- */
-int dgem_gem_offset(struct dgem_object *obj, struct dgem_account *account)
-{
-	struct dgem_device *ddev = to_dgem_device(obj->base.dev);
-	int ret = 0;
-
-	mutex_lock(&ddev->objects_lock);
-	if (!drm_mm_node_allocated(&obj->base.vma_node.vm_node))
-		ret = dgem_quota_take_offset(obj, account);
-	mutex_unlock(&ddev->objects_lock);
-	return ret;
-}
-
 static const struct dgem_mem_ops *dgem_gem_kind(u32 kind)
 {
 	int i;
@@ -277,7 +245,7 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, struct dgem_accoun
 	ret = dgem_gem_check(ddev, ops, args);
 	if (ret)
 		return ERR_PTR(ret);
-	ret = dgem_size_round(args->size, dgem_gem_max_size(), &bytes);
+	ret = dgem_size_round(args->size, DGEM_FILE_SPACE, &bytes);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -296,7 +264,7 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, struct dgem_accoun
 			goto err_abort;
 	}
 	if (ops->caps & DRM_DGEM_CAP_MMAP) {
-		ret = dgem_gem_offset(obj, account);
+		ret = dgem_quota_take_offset(obj, account);
 		if (ret)
 			goto err_abort;
 	}

@@ -159,9 +159,7 @@ struct dgem_object *dgem_gem_create(struct dgem_device *ddev, struct dgem_accoun
 				    const struct drm_dgem_create *args);
 void dgem_gem_free(struct drm_gem_object *gem);
 u64 dgem_gem_kinds(struct dgem_device *ddev);
-u64 dgem_gem_max_size(void);
 u32 dgem_gem_caps(const struct dgem_object *obj);
-int dgem_gem_offset(struct dgem_object *obj, struct dgem_account *account);
 enum drm_gem_object_status dgem_gem_status(struct drm_gem_object *gem);
 size_t dgem_gem_rss(struct drm_gem_object *gem);
 

@@ -57,7 +57,7 @@ union dgem_answer {
 static u32 dgem_query_device(struct dgem_device *ddev, struct drm_dgem_query_device *answer)
 {
 	answer->kinds = dgem_gem_kinds(ddev);
-	answer->max_size = dgem_gem_max_size();
+	answer->max_size = DGEM_FILE_SPACE;
 	answer->page_size = PAGE_SIZE;
 	answer->max_ops = DGEM_MAX_OPS;
 	answer->quota = ddev->config.quota;
@@ -206,7 +206,7 @@ static int dgem_map_offset(struct drm_file *file, struct drm_gem_object *gem, u6
 
 	if (!(dgem_gem_caps(obj) & DRM_DGEM_CAP_MMAP))
 		return -EOPNOTSUPP;
-	ret = dgem_gem_offset(obj, dfile->account);
+	ret = dgem_quota_take_offset(obj, dfile->account);
 	if (!ret)
 		*offset = drm_vma_node_offset_addr(&gem->vma_node);
 	return ret;

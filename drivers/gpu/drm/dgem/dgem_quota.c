@@ -222,28 +222,38 @@ void dgem_memory_end(u64 bytes)
 }
 
 /**
- * dgem_quota_take_offset - give an object an mmap offset
- * @obj: the object, which has none; &dgem_device.objects_lock is held
+ * dgem_quota_take_offset - see to it that an object has an mmap offset
+ * @obj: the object
  * @account: who pays, if the object has no account yet
+ *
+ * Own objects have their offset from the start: their dma-bufs are mapped by it too. An import's
+ * mappings are its exporter's, so it gets one when somebody asks.
  *
  * Return: 0 or -EOVERFLOW.
  */
 int dgem_quota_take_offset(struct dgem_object *obj, struct dgem_account *account)
 {
-	lockdep_assert_held(&to_dgem_device(obj->base.dev)->objects_lock);
+	struct dgem_device *ddev = to_dgem_device(obj->base.dev);
+	int ret = 0;
 
+	mutex_lock(&ddev->objects_lock);
+	if (drm_mm_node_allocated(&obj->base.vma_node.vm_node))
+		goto out;
 	if (!obj->account)
 		obj->account = dgem_account_get(account);
+	ret = -EOVERFLOW;
 	if (dgem_quota_add(&obj->account->space, obj->base.size, DGEM_FILE_SPACE)) {
-		drm_dbg(obj->base.dev, "%zu bytes are too many for the file's mmap offsets\n",
+		drm_dbg(&ddev->drm, "%zu bytes are too many for the file's mmap offsets\n",
 			obj->base.size);
-		return -EOVERFLOW;
+		goto out;
 	}
-	if (drm_gem_create_mmap_offset(&obj->base)) {
+	if (!drm_gem_create_mmap_offset(&obj->base))
+		ret = 0;
+	else
 		atomic64_sub(obj->base.size, &obj->account->space);
-		return -EOVERFLOW;
-	}
-	return 0;
+out:
+	mutex_unlock(&ddev->objects_lock);
+	return ret;
 }
 
 /**

@@ -17,6 +17,7 @@ struct dgem_object;
 /**
  * define DGEM_FILE_SPACE - bytes of mmap offsets that the objects of one file may take together
  *
+ * No object is larger: a multiple of the page size, that size_t can hold.
  * A lazy object takes offsets without taking memory. See dgem_device_create() for what the device
  * has of them for all of its clients: 65,536 times as much, or with 32 bits four times.
  */
