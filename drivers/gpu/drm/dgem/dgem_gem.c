@@ -512,7 +512,7 @@ int dgem_gem_populate(struct dgem_object *obj, u64 offset, u64 length)
 	if (!READ_ONCE(obj->sparse))
 		return 0;
 	/* don't take all memory just to find that it isn't enough */
-	if (dgem_pages_missing(obj->pages, offset, length) >> PAGE_SHIFT >= totalram_pages())
+	if (length > ((u64)totalram_pages() << PAGE_SHIFT) + atomic64_read(&obj->charged))
 		return -ENOMEM;
 	for (; !ret && offset < end; offset = round_down(offset, DGEM_GRANULE) + DGEM_GRANULE) {
 		ret = dma_resv_lock_interruptible(obj->base.resv, NULL);

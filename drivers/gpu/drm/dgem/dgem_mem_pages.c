@@ -91,10 +91,6 @@ struct dgem_pages {
 	gfp_t zone;
 	/** @order: the largest block that is worth a try */
 	unsigned int order;
-	/** @vaddr: kernel mapping of all pages, while there is one */
-	void *vaddr;
-	/** @vmaps: users of @vaddr */
-	unsigned int vmaps;
 };
 
 static u64 dgem_pages_granules(const struct dgem_pages *pages)
@@ -112,32 +108,6 @@ static u64 dgem_pages_granules(const struct dgem_pages *pages)
 u64 dgem_pages_granule_bytes(const struct dgem_pages *pages, u64 nr)
 {
 	return min_t(u64, pages->obj->base.size - nr * DGEM_GRANULE, DGEM_GRANULE);
-}
-
-/**
- * dgem_pages_missing - the memory that a range would need
- * @pages: an object's pages
- * @offset: first byte
- * @length: bytes, not zero, in range
- *
- * Return: bytes of the granules that are not there, but can come.
- */
-u64 dgem_pages_missing(struct dgem_pages *pages, u64 offset, u64 length)
-{
-	u64 first = offset / DGEM_GRANULE, last = (offset + length - 1) / DGEM_GRANULE;
-	u64 bytes = (last - first + 1) * DGEM_GRANULE;
-	unsigned long *purged = READ_ONCE(pages->purged);
-	struct dgem_granule *granule;
-	unsigned long nr;
-
-	/* by what is there: a range that is not may be far larger than the machine */
-	xa_for_each_range(&pages->granules, nr, granule, first, last)
-		bytes -= min_t(u64, bytes, DGEM_GRANULE);
-	/* what was purged is told as such when it is met */
-	for (nr = first; purged && nr <= last; nr++)
-		if (test_bit(nr, purged))
-			bytes -= min_t(u64, bytes, DGEM_GRANULE);
-	return bytes;
 }
 
 /**
@@ -428,19 +398,14 @@ static void *dgem_mem_pages_at(struct dgem_object *obj, u64 page, u64 *run)
 	return *run ? page_address(pfn_to_page(pfn)) : NULL;
 }
 
-static void *dgem_mem_pages_map_kernel(struct dgem_object *obj)
+static void *dgem_mem_pages_map_kernel(struct dgem_object *obj, u64 count)
 {
-	u64 count = obj->base.size >> PAGE_SHIFT, page, pfn, run;
 	struct page **list;
+	u64 page, pfn, run;
 	void *vaddr = NULL;
 
-	if (dgem_mapping_run(obj, 0, count, &pfn, &run))
-		return NULL;
-	if (run == count)
-		return page_address(pfn_to_page(pfn));
 	if (count > INT_MAX)
 		return NULL;
-
 	/* for a moment, and dma-buf would warn if a cgroup did not allow for it */
 	list = kvmalloc_array(count, sizeof(*list), DGEM_GFP & ~__GFP_ACCOUNT);
 	if (!list)
@@ -459,26 +424,22 @@ out_free:
 
 static int dgem_mem_pages_vmap(struct dgem_object *obj, struct iosys_map *map)
 {
-	struct dgem_pages *pages = obj->pages;
+	u64 count = obj->base.size >> PAGE_SHIFT, pfn, run;
+	void *vaddr = NULL;
 
-	if (!pages->vmaps)
-		pages->vaddr = dgem_mem_pages_map_kernel(obj);
-	if (!pages->vaddr)
+	if (!dgem_mapping_run(obj, 0, count, &pfn, &run))
+		vaddr = run == count ? page_address(pfn_to_page(pfn)) :
+			dgem_mem_pages_map_kernel(obj, count);
+	if (!vaddr)
 		return -ENOMEM;
-	pages->vmaps++;
-	iosys_map_set_vaddr(map, pages->vaddr);
+	iosys_map_set_vaddr(map, vaddr);
 	return 0;
 }
 
 static void dgem_mem_pages_vunmap(struct dgem_object *obj, struct iosys_map *map)
 {
-	struct dgem_pages *pages = obj->pages;
-
-	if (--pages->vmaps)
-		return;
-	if (is_vmalloc_addr(pages->vaddr))
-		vunmap(pages->vaddr);
-	pages->vaddr = NULL;
+	if (is_vmalloc_addr(map->vaddr))
+		vunmap(map->vaddr);
 }
 
 static bool dgem_mem_pages_held(struct dgem_object *obj, u64 *page)

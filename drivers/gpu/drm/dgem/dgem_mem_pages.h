@@ -19,7 +19,6 @@ struct dgem_pages;
 #define DGEM_GRANULE	SZ_2M
 
 u64 dgem_pages_granule_bytes(const struct dgem_pages *pages, u64 nr);
-u64 dgem_pages_missing(struct dgem_pages *pages, u64 offset, u64 length);
 int dgem_pages_populate(struct dgem_object *obj, u64 nr);
 int dgem_pages_punch(struct dgem_pages *pages, u64 first, u64 last);
 void dgem_pages_purge(struct dgem_pages *pages, u64 first, u64 last, u64 *freed);
