@@ -35,8 +35,8 @@
  * Description: The same while another instance imports lazy memory and maps all of it.
  *
  * SUBTEST: foreign-lock
- * Description: The same while an exporter keeps the lock of a buffer for long, and an import of it
- *		is closed.
+ * Description: The same while another instance submits on lazy memory and a buffer that it has
+ *		given away, and an import of that buffer, which the engine has mapped, is closed.
  */
 
 IGT_TEST_DESCRIPTION("What one client makes the kernel do keeps no other from its work.");
@@ -63,13 +63,17 @@ static const char * const deeds[DEEDS] = { "create", "close", "fault", "kill" };
 struct crowd {
 	/* bytes that the aggressor has the kernel bring at a time */
 	uint64_t size;
+	/* how long that takes with nobody else there */
+	int64_t whole;
 	/* a file of the bystander's, a mapping, and the dma-buf that it has given away */
 	int fd, dmabuf;
 	uint32_t shared;
-	/* files of the aggressor's, of both instances and of vgem */
-	int own, second, importer, vgem;
+	/* files of the aggressor's; with an exporter's lock the importer's are the bystander's */
+	int own, importer;
+	/* a buffer that the aggressor has given away, and its dma-buf */
+	uint32_t given;
+	int given_dmabuf;
 	volatile bool *stop;
-	int64_t *whole;
 	int64_t worst[DEEDS], alone[DEEDS];
 };
 
@@ -137,32 +141,48 @@ static int export_lazy(struct crowd *crowd)
 	return __close_handle(crowd->own, handle) ?: fail(dmabuf < 0 ? dmabuf : 0);
 }
 
-static int submit_lazy(struct crowd *crowd)
+/* A job on lazy memory, all of which it needs, and on another buffer. */
+static int submit_with(struct crowd *crowd, uint32_t buffer)
 {
 	struct drm_dgem_submit submit;
 	struct drm_dgem_op ops[2];
-	uint32_t handle, import;
+	uint32_t handle;
+	int err;
+
+	err = __create_lazy(crowd->own, crowd->size, &handle);
+	if (err)
+		return fail(err);
+	ops[0] = dgem_op_fill(buffer, DGEM_PAGE, 64, 0x5a, 1);
+	ops[1] = fill_ends(handle, crowd->size);
+	dgem_submit_init(&submit, ops, ARRAY_SIZE(ops));
+	err = __dgem_submit(crowd->own, &submit) ?: __wait_idle(crowd->own, handle);
+	return __close_handle(crowd->own, handle) ?: fail(err);
+}
+
+static int submit_lazy(struct crowd *crowd)
+{
+	uint32_t import;
 	int err;
 
 	err = __dgem_import(crowd->own, crowd->dmabuf, &import);
 	if (err)
 		return err;
-	err = __create_lazy(crowd->own, crowd->size, &handle);
-	if (err)
-		return fail(err);
-	ops[0] = dgem_op_fill(import, DGEM_PAGE, 64, 0x5a, 1);
-	ops[1] = fill_ends(handle, crowd->size);
-	dgem_submit_init(&submit, ops, ARRAY_SIZE(ops));
-	err = __dgem_submit(crowd->own, &submit) ?: __wait_idle(crowd->own, handle);
-	return __close_handle(crowd->own, handle) ?: __close_handle(crowd->own, import) ?:
-	       fail(err);
+	err = submit_with(crowd, import);
+	return __close_handle(crowd->own, import) ?: err;
+}
+
+static int fill_import(struct crowd *crowd, uint32_t import)
+{
+	struct drm_dgem_op op = dgem_op_fill(import, 0, 64, 0x5a, 1);
+	struct drm_dgem_submit submit;
+
+	dgem_submit_init(&submit, &op, 1);
+	return __dgem_submit(crowd->importer, &submit) ?: __wait_idle(crowd->importer, import);
 }
 
 static int attach_lazy(struct crowd *crowd)
 {
-	struct drm_dgem_submit submit;
 	uint32_t handle, import = 0;
-	struct drm_dgem_op op;
 	int dmabuf, err;
 
 	err = __create_lazy(crowd->own, crowd->size, &handle);
@@ -171,10 +191,7 @@ static int attach_lazy(struct crowd *crowd)
 	dmabuf = __dgem_export(crowd->own, handle, DRM_CLOEXEC | DRM_RDWR);
 	err = dmabuf < 0 ? dmabuf : __dgem_import(crowd->importer, dmabuf, &import);
 	if (!err) {
-		op = dgem_op_fill(import, 0, 64, 0x5a, 1);
-		dgem_submit_init(&submit, &op, 1);
-		err = __dgem_submit(crowd->importer, &submit) ?:
-		      __wait_idle(crowd->importer, import);
+		err = fill_import(crowd, import);
 		__close_handle(crowd->importer, import);
 	}
 	if (dmabuf >= 0)
@@ -182,62 +199,42 @@ static int attach_lazy(struct crowd *crowd)
 	return __close_handle(crowd->own, handle) ?: fail(err);
 }
 
-/* Another thread has an import closed while the exporter brings its memory. */
+/* Another thread closes the import while a job of the exporter's is submitted. */
 struct closer {
 	int fd;
 	uint32_t handle;
-	unsigned int after_ms;
 };
 
 static void *close_thread(void *data)
 {
 	struct closer *closer = data;
 
-	dgem_sleep_ms(closer->after_ms);
+	dgem_sleep_ms(20);
 	__close_handle(closer->fd, closer->handle);
 	return NULL;
 }
 
-/* vgem brings a buffer's memory when it is first mapped, all at once and under its reservation. */
-static int close_foreign(struct crowd *crowd)
+/*
+ * What the engine has mapped is unmapped under the buffer's reservation lock. A driver that brings
+ * lazy memory under the locks of all of a job's objects has the exporter keep that lock for long.
+ */
+static int close_import(struct crowd *crowd)
 {
-	struct drm_mode_create_dumb dumb = {
-		.width = 4096 / 4,
-		.height = crowd->size / 4096,
-		.bpp = 32,
-	};
-	struct closer closer = { .fd = crowd->own, .after_ms = 20 };
-	struct drm_dgem_submit submit;
-	struct drm_dgem_op op;
+	struct closer closer = { .fd = crowd->importer };
 	pthread_t thread;
-	uint32_t import;
-	int dmabuf, err;
-	int64_t start;
+	int err;
 
-	err = dgem_ioctl(crowd->vgem, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
+	err = __dgem_import(crowd->importer, crowd->given_dmabuf, &closer.handle);
 	if (err)
-		return fail(err);
-	dmabuf = __dgem_export(crowd->vgem, dumb.handle, DRM_CLOEXEC | DRM_RDWR);
-	if (dmabuf < 0)
-		return dmabuf;
-	err = __dgem_import(crowd->own, dmabuf, &closer.handle) ?:
-	      __dgem_import(crowd->second, dmabuf, &import);
+		return err;
+	err = fill_import(crowd, closer.handle);
 	if (err)
 		return err;
 	if (pthread_create(&thread, NULL, close_thread, &closer))
 		return -EAGAIN;
-	op = dgem_op_fill(import, 0, 64, 0x5a, 1);
-	dgem_submit_init(&submit, &op, 1);
-	start = dgem_now();
-	err = __dgem_submit(crowd->second, &submit);
-	/* a kernel mapping is all that takes long here */
-	if (!err && dgem_now() - start > *crowd->whole)
-		*crowd->whole = dgem_now() - start;
+	err = submit_with(crowd, crowd->given);
 	pthread_join(thread, NULL);
-	err = err ?: __wait_idle(crowd->second, import);
-	__close_handle(crowd->second, import);
-	close(dmabuf);
-	return __close_handle(crowd->vgem, dumb.handle) ?: fail(err);
+	return err;
 }
 
 /* A third process, which does nothing but touch what the bystander has given away. */
@@ -337,7 +334,7 @@ static int aggress(void *data)
 
 static int64_t bound(const struct crowd *crowd, int deed)
 {
-	int64_t most = *crowd->whole / PART;
+	int64_t most = crowd->whole / PART;
 
 	if (most < TIMES * crowd->alone[deed])
 		most = TIMES * crowd->alone[deed];
@@ -355,7 +352,7 @@ static bool pass(struct crowd *crowd, int (*act)(struct crowd *crowd))
 	memset(crowd->worst, 0, sizeof(crowd->worst));
 	*crowd->stop = false;
 	pid = dgem_child_start(aggress, &aggressor);
-	end = dgem_now() + 3 * *crowd->whole + NSEC_PER_SEC;
+	end = dgem_now() + 3 * crowd->whole + NSEC_PER_SEC;
 	while (good && samples < SAMPLES && (samples < 5 || dgem_now() < end)) {
 		stand_by(crowd);
 		for (int i = 0; i < DEEDS; i++)
@@ -371,77 +368,81 @@ static bool pass(struct crowd *crowd, int (*act)(struct crowd *crowd))
 }
 
 /* The aggressor's memory is all that can be spared: who takes a lock for it takes it for long. */
-static void run_crowd(int (*act)(struct crowd *crowd), bool foreign)
+static void run_crowd(struct crowd *crowd, int (*act)(struct crowd *crowd))
 {
-	struct crowd crowd = { .vgem = -1 };
-	int passes = 0, err;
+	int passes = 0;
 
-	if (foreign)
-		crowd.vgem = dgem_open_other("vgem");
-	crowd.size = dgem_spare_memory(256 * DGEM_MIB);
+	crowd->size = dgem_spare_memory(256 * DGEM_MIB);
+	crowd->stop = dgem_share(DGEM_PAGE);
+	igt_assert_eq(__create_lazy(crowd->fd, CHUNK, &crowd->shared), 0);
+	crowd->dmabuf = dgem_export(crowd->fd, crowd->shared);
+	crowd->whole = time_whole(crowd->own, crowd->size);
+	for (int i = 0; i < 5; i++)
+		stand_by(crowd);
+	memcpy(crowd->alone, crowd->worst, sizeof(crowd->alone));
+	while (!pass(crowd, act))
+		igt_assert_f(++passes < PASSES, "a bystander is kept waiting, again and again\n");
+
+	close(crowd->dmabuf);
+	dgem_unshare((void *)crowd->stop, DGEM_PAGE);
+	close(crowd->fd);
+	close(crowd->own);
+	close(crowd->importer);
+}
+
+static void run_instances(int (*act)(struct crowd *crowd))
+{
+	struct crowd crowd = { };
+
 	dgem_instance_make(ONE);
 	dgem_instance_make(TWO);
 	dgem_instance_enable(ONE, NULL);
 	dgem_instance_enable(TWO, NULL);
 	crowd.fd = dgem_instance_open(ONE);
 	crowd.own = dgem_instance_open(ONE);
-	crowd.second = dgem_instance_open(ONE);
 	crowd.importer = dgem_instance_open(TWO);
-	crowd.stop = dgem_share(DGEM_PAGE);
-	crowd.whole = dgem_share(DGEM_PAGE);
-	igt_assert_eq(__create_lazy(crowd.fd, CHUNK, &crowd.shared), 0);
-	crowd.dmabuf = dgem_export(crowd.fd, crowd.shared);
-	if (foreign) {
-		/* a buffer of vgem's is timed as it is used */
-		err = close_foreign(&crowd);
-		igt_require_f(err != -EOPNOTSUPP, "the CPU maps no foreign buffer as large\n");
-		igt_assert_eq(err, 0);
-	} else {
-		*crowd.whole = time_whole(crowd.fd, crowd.size);
-	}
-	for (int i = 0; i < 5; i++)
-		stand_by(&crowd);
-	memcpy(crowd.alone, crowd.worst, sizeof(crowd.alone));
-	while (!pass(&crowd, act))
-		igt_assert_f(++passes < PASSES, "a bystander is kept waiting, again and again\n");
-
-	close(crowd.dmabuf);
-	dgem_unshare((void *)crowd.stop, DGEM_PAGE);
-	dgem_unshare(crowd.whole, DGEM_PAGE);
-	close(crowd.fd);
-	close(crowd.own);
-	close(crowd.second);
-	close(crowd.importer);
-	if (foreign)
-		close(crowd.vgem);
+	run_crowd(&crowd, act);
 	dgem_instance_remove(ONE);
 	dgem_instance_remove(TWO);
 }
 
-static void test_export(void)
+static void test_export(int unused)
 {
-	run_crowd(export_lazy, false);
+	run_instances(export_lazy);
 }
 
-static void test_submit(void)
+static void test_submit(int unused)
 {
-	run_crowd(submit_lazy, false);
+	run_instances(submit_lazy);
 }
 
-static void test_attach(void)
+static void test_attach(int unused)
 {
-	run_crowd(attach_lazy, false);
+	run_instances(attach_lazy);
 }
 
-static void test_foreign_lock(void)
+/* The bystander and the import are of the instance that has the engine, the exporter is another. */
+static void test_foreign_lock(int fd)
 {
-	run_crowd(close_foreign, true);
+	struct drm_dgem_query_engine engine;
+	struct crowd crowd = { };
+
+	dgem_query_engine(fd, &engine);
+	igt_require_f(engine.type == DRM_DGEM_ENGINE_DMA, "the CPU maps nothing for an engine\n");
+	igt_require_f(dgem_works_on_imports(fd), "the engine does not reach all memory\n");
+	dgem_instance_make(ONE);
+	dgem_instance_enable(ONE, NULL);
+	crowd.fd = dgem_open();
+	crowd.own = dgem_instance_open(ONE);
+	crowd.importer = dgem_open();
+	crowd.given = dgem_create_contiguous(crowd.own, CHUNK);
+	crowd.given_dmabuf = dgem_export(crowd.own, crowd.given);
+	run_crowd(&crowd, close_import);
+	close(crowd.given_dmabuf);
+	dgem_instance_remove(ONE);
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(void);
-} tests[] = {
+static const struct dgem_test tests[] = {
 	{ "export", "Others' worst while a client exports lazy memory.", test_export },
 	{ "submit", "Others' worst while a client submits on lazy memory.", test_submit },
 	{ "attach", "Others' worst while an instance maps another's memory.", test_attach },
@@ -450,7 +451,6 @@ static const struct {
 
 int igt_main()
 {
-	struct dgem_snapshot before;
 	int fd = -1;
 
 	igt_fixture() {
@@ -458,14 +458,7 @@ int igt_main()
 		fd = dgem_open();
 	}
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		igt_describe(tests[i].describe);
-		igt_subtest(tests[i].name) {
-			dgem_snapshot(fd, &before);
-			tests[i].test();
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture() {
 		close(fd);

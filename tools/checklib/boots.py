@@ -47,6 +47,9 @@ FAR = "-dgem_import -dgem_interop -dgem_user -@.*-(user|import)(-to-|$)"
 NO_DEVICE = "-dgem_io -dgem_io_vma"
 PARTICULAR = "-dgem_limits -dgem_trace"
 SLOW = "-dgem_direct_io"
+# Of dgem_stall, what has an engine map an import.
+IMPORTER = "-@dgem_stall@(?!foreign-lock$)"
+NO_IMPORTER = "-@dgem_stall@foreign-lock$"
 NO_ENGINE = ("-dgem_charge -dgem_configfs -dgem_debugfs -dgem_dumb -dgem_fault -dgem_fdinfo "
              "-dgem_hostile_purge -dgem_mmap -dgem_quota -dgem_stall -dgem_starve -dgem_unbind "
              "-dgem_vma -@dgem_race@(?!mappings$) -@dgem_mappings@unbind-(?!io$)")
@@ -59,12 +62,12 @@ BOOTS = (
           f"igt {FAR} {NOWHERE} {PARTICULAR} {SLOW} {NO_ENGINE}",
           "unload"], 2400),
     Boot("cpu", ["--smp", "2", "--load", "", *POOL],
-         [f"{LOAD} engine=cpu", f"igt {NO_DEVICE} {NOWHERE} {PARTICULAR}", "library",
+         [f"{LOAD} engine=cpu", f"igt {NO_DEVICE} {NOWHERE} {PARTICULAR} {NO_IMPORTER}", "library",
           "unload"], 2400),
     Boot("upstream", ["--icount", "0", "--smp", "1", "--load", "", "--cma", "124M@0-256M"],
          ["load engine=cpu", "upstream", "lent", "unload"], 1200),
     Boot("edu32", ICOUNT + ["--edu-mask", "0xffffffff", "--append", "edu_dma.dma_bits=32"],
-         [LOAD, "igt dgem_import dgem_interop", "library", "unload"], 600),
+         [LOAD, f"igt dgem_import dgem_interop dgem_stall {IMPORTER}", "library", "unload"], 600),
 )
 
 
