@@ -41,30 +41,6 @@ IGT_TEST_DESCRIPTION("Memory and offsets are charged for as long as somebody kee
 #define ONE		"igt-charge"
 #define CHUNK		(2 * DGEM_MIB)
 
-static int __create(int fd, uint32_t kind, uint32_t flags, uint64_t size, uint32_t *handle)
-{
-	struct drm_dgem_create create = { .size = size, .kind = kind, .flags = flags };
-	int err = __dgem_create(fd, &create);
-
-	*handle = err ? 0 : create.handle;
-	return err;
-}
-
-/* They come back by and by. */
-static void assert_charged(int fd, uint64_t file, uint64_t all)
-{
-	int64_t end = dgem_now() + 10 * NSEC_PER_SEC;
-	struct drm_dgem_query_stats stats;
-
-	dgem_query_stats(fd, &stats);
-	while ((stats.file_bytes != file || stats.bytes != all) && dgem_now() < end) {
-		dgem_sleep_ms(50);
-		dgem_query_stats(fd, &stats);
-	}
-	igt_assert_eq_u64(stats.file_bytes, file);
-	igt_assert_eq_u64(stats.bytes, all);
-}
-
 /* Pipes that hold pages, 16 each */
 #define SLOTS		16
 #define PIPES		64
@@ -103,7 +79,7 @@ static int hold_object(int fd, const struct dgem_kind *kind, uint64_t size, uint
 	uint8_t *ptr;
 	int err;
 
-	err = __create(fd, kind->kind, kind->flags, size, &handle);
+	err = __dgem_create_flags(fd, kind->kind, kind->flags, size, &handle);
 	if (err)
 		return err;
 	ptr = dgem_mmap(fd, handle, size);
@@ -145,21 +121,21 @@ static void test_pipes(int unused, const struct dgem_kind *kind)
 	igt_assert_eq(made, quota / size);
 	/* for longer than it takes to look whether they are back */
 	dgem_sleep_ms(1500);
-	assert_charged(fd, quota, quota);
+	dgem_assert_charged(fd, quota, quota);
 	igt_assert_eq(hold_object(fd, kind, DGEM_PAGE, DGEM_PAGE, &pipes), -ENOSPC);
 	/* Others are not charged, and what the pipe has is what was there. */
-	assert_charged(other, 0, quota);
+	dgem_assert_charged(other, 0, quota);
 	igt_assert_eq(read(pipes.ends[0][0], byte, sizeof(byte)), sizeof(byte));
 	dgem_check(byte, 0, sizeof(byte), 1);
 
 	/* The file goes, the charge stays, and the file's quota is nobody's any longer. */
 	close(fd);
-	assert_charged(other, 0, quota);
+	dgem_assert_charged(other, 0, quota);
 	let_go(&pipes);
-	assert_charged(other, 0, 0);
+	dgem_assert_charged(other, 0, 0);
 	igt_assert_eq(hold_object(other, kind, size, DGEM_PAGE, &pipes), 0);
 	let_go(&pipes);
-	assert_charged(other, 0, 0);
+	dgem_assert_charged(other, 0, 0);
 	close(other);
 	dgem_instance_remove(ONE);
 }
@@ -188,7 +164,7 @@ static void test_blocks(int unused, const struct dgem_kind *kind)
 	/* A page of each is held at least; whatever comes with it is charged, or was given back. */
 	igt_assert_lte_u64(made * DGEM_PAGE, stats.file_bytes);
 	igt_assert_lte_u64(before, now + 2 * quota);
-	assert_charged(fd, 0, 0);
+	dgem_assert_charged(fd, 0, 0);
 	close(fd);
 	dgem_instance_remove(ONE);
 }
@@ -199,13 +175,14 @@ static void test_offsets(int fd)
 	int greedy = dgem_open(), other = dgem_open(), refused = 0, err;
 	struct drm_dgem_query_device device;
 	uint32_t handle;
+	uint64_t half;
 	uint8_t *ptr;
 
 	dgem_query_device(greedy, &device);
+	half = device.max_size / 2 & ~(DGEM_PAGE - 1);
 	for (uint64_t size = device.max_size; size >= DGEM_MIB; size /= 2) {
 		for (int i = 0; i < 4; i++) {
-			err = __create(greedy, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY,
-				       size & ~(DGEM_PAGE - 1), &handle);
+			err = __dgem_create_lazy(greedy, size & ~(DGEM_PAGE - 1), &handle);
 			if (err)
 				break;
 		}
@@ -218,21 +195,18 @@ static void test_offsets(int fd)
 	igt_assert_eq(dgem_touch(ptr, true), 0);
 	munmap(ptr, CHUNK);
 	gem_close(other, handle);
-	igt_assert_eq(__create(other, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY,
-			       device.max_size / 2 & ~(DGEM_PAGE - 1), &handle), 0);
+	igt_assert_eq(__dgem_create_lazy(other, half, &handle), 0);
 	/* one that fits exactly is the last */
 	igt_assert_lt(0, refused);
-	igt_assert_eq(__create(greedy, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY,
-			       device.max_size / 2 & ~(DGEM_PAGE - 1), &handle), -EOVERFLOW);
-	igt_assert_eq(__create(greedy, DRM_DGEM_KIND_VMALLOC, 0, CHUNK, &handle), -EOVERFLOW);
+	igt_assert_eq(__dgem_create_lazy(greedy, half, &handle), -EOVERFLOW);
+	igt_assert_eq(__dgem_create_flags(greedy, DRM_DGEM_KIND_VMALLOC, 0, CHUNK, &handle),
+		      -EOVERFLOW);
 	close(greedy);
 	/* What is closed can be had again. */
 	greedy = dgem_open();
-	igt_assert_eq(__create(greedy, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY,
-			       device.max_size, &handle), 0);
+	igt_assert_eq(__dgem_create_lazy(greedy, device.max_size, &handle), 0);
 	gem_close(greedy, handle);
-	igt_assert_eq(__create(greedy, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY,
-			       device.max_size, &handle), 0);
+	igt_assert_eq(__dgem_create_lazy(greedy, device.max_size, &handle), 0);
 	close(greedy);
 	close(other);
 }
@@ -265,8 +239,7 @@ static void test_offsets_imports(int fd)
 	}
 	igt_require_f(count * dumb.size > device.max_size, "no buffers that are large enough\n");
 	/* None of them has taken anything from the file's own objects. */
-	igt_assert_eq(__create(own, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY,
-			       device.max_size, &handle), 0);
+	igt_assert_eq(__dgem_create_lazy(own, device.max_size, &handle), 0);
 	gem_close(own, handle);
 
 	for (err = 0; mapped < count; mapped++) {
@@ -280,16 +253,13 @@ static void test_offsets_imports(int fd)
 	/* once is enough */
 	map = (struct drm_dgem_mmap) { .handle = handles[0] };
 	igt_assert_eq(__dgem_mmap_offset(own, &map), 0);
-	igt_assert_eq(__create(own, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY,
-			       device.max_size, &handle), -EOVERFLOW);
-	igt_assert_eq(__create(other, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY,
-			       device.max_size, &handle), 0);
+	igt_assert_eq(__dgem_create_lazy(own, device.max_size, &handle), -EOVERFLOW);
+	igt_assert_eq(__dgem_create_lazy(other, device.max_size, &handle), 0);
 	for (int i = 0; i < count; i++) {
 		gem_close(own, handles[i]);
 		gem_close(vgem, theirs[i]);
 	}
-	igt_assert_eq(__create(own, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY,
-			       device.max_size, &handle), 0);
+	igt_assert_eq(__dgem_create_lazy(own, device.max_size, &handle), 0);
 	close(own);
 	close(other);
 	close(vgem);

@@ -4,9 +4,7 @@
  */
 
 #include <fcntl.h>
-#include <linux/dma-buf.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -74,22 +72,7 @@ static void sleep_us(unsigned int us)
 
 static int purge(int fd, uint32_t handle, uint32_t flags)
 {
-	struct drm_dgem_purge purge = { .handle = handle, .flags = flags, .length = SIZE };
-
-	return dgem_ioctl(fd, DRM_IOCTL_DGEM_PURGE, &purge);
-}
-
-static int __create(int fd, uint64_t size, uint32_t flags, uint32_t *handle)
-{
-	struct drm_dgem_create create = {
-		.size = size,
-		.kind = DRM_DGEM_KIND_PAGES,
-		.flags = flags,
-	};
-	int err = __dgem_create(fd, &create);
-
-	*handle = create.handle;
-	return err;
+	return __dgem_purge(fd, handle, 0, SIZE, flags);
 }
 
 static void mark(uint8_t *ptr, uint32_t seed)
@@ -104,7 +87,7 @@ static uint32_t create_marked(int fd, uint32_t seed)
 	uint32_t handle;
 	uint8_t *ptr;
 
-	igt_assert_eq(__create(fd, SIZE, 0, &handle), 0);
+	igt_assert_eq(__dgem_create_flags(fd, DRM_DGEM_KIND_PAGES, 0, SIZE, &handle), 0);
 	ptr = dgem_mmap(fd, handle, SIZE);
 	mark(ptr, seed);
 	munmap(ptr, SIZE);
@@ -127,14 +110,9 @@ static void check_dmabuf(int dmabuf, uint32_t seed)
 static int copy_page(void *data)
 {
 	struct round *round = data;
-	struct drm_dgem_op op = dgem_op_copy(round->import, 0, round->page, 0, DGEM_PAGE);
-	struct drm_dgem_submit submit;
-	int err;
 
-	dgem_submit_init(&submit, &op, 1);
-	err = __dgem_submit(round->importer, &submit);
-	return err ?: __dgem_sync(round->importer, round->page, DRM_DGEM_SYNC_READ, 0, DGEM_PAGE,
-				  dgem_now() + DGEM_PATIENCE_NS);
+	return __dgem_run_op(round->importer,
+			     dgem_op_copy(round->import, 0, round->page, 0, DGEM_PAGE));
 }
 
 /* A process of ours is in the kernel for good: nothing can be closed or removed any more. */
@@ -168,10 +146,10 @@ static void *hold_names(void *data)
 	uint32_t handle;
 	int dmabuf;
 
-	if (__create(round->other, round->wide, DRM_DGEM_CREATE_LAZY, &handle))
+	if (__dgem_create_lazy(round->other, round->wide, &handle))
 		return NULL;
 	dmabuf = __dgem_export(round->other, handle, DRM_CLOEXEC | DRM_RDWR);
-	dgem_ioctl(round->other, DRM_IOCTL_GEM_CLOSE, &(struct drm_gem_close) { .handle = handle });
+	__dgem_close(round->other, handle);
 	if (dmabuf >= 0)
 		close(dmabuf);
 	return NULL;
@@ -194,10 +172,9 @@ static void *purge_thread(void *data)
 static void *close_thread(void *data)
 {
 	struct round *round = data;
-	struct drm_gem_close close = { .handle = round->handle };
 
 	sleep_us(round->close_us);
-	dgem_ioctl(round->fd, DRM_IOCTL_GEM_CLOSE, &close);
+	__dgem_close(round->fd, round->handle);
 	__atomic_store_n(&round->closed, 1, __ATOMIC_RELAXED);
 	return NULL;
 }
@@ -282,40 +259,63 @@ static void check_round(struct round *round, uint32_t seed)
 	igt_assert_f(!purged, "the memory of a living dma-buf was purged\n");
 }
 
+static void round_init(struct round *round)
+{
+	igt_require_f(!stuck, "the machine is not what it was\n");
+	memset(round, 0, sizeof(*round));
+	round->fd = dgem_instance_start(ONE);
+	round->other = dgem_instance_open(ONE);
+	round->importer = dgem_instance_start(TWO);
+	round->wide = dgem_spare_memory(200 * DGEM_MIB);
+	round->page = dgem_create_contiguous(round->importer, DGEM_PAGE);
+}
+
+static void round_fini(struct round *round)
+{
+	close(round->fd);
+	close(round->other);
+	close(round->importer);
+	dgem_instance_remove(ONE);
+	dgem_instance_remove(TWO);
+}
+
 /* The importer comes before, or only when all is over. */
-static void race_close(struct round *round, bool late)
+static void race_close(bool late)
 {
 	const int64_t end = dgem_now() + ENOUGH;
+	struct round round;
 
+	round_init(&round);
 	for (int i = 0; i < ROUNDS && (i < 4 || dgem_now() < end); i++) {
-		round->handle = create_marked(round->fd, i);
-		round->dmabuf = dgem_export(round->fd, round->handle);
-		round->import = 0;
+		round.handle = create_marked(round.fd, i);
+		round.dmabuf = dgem_export(round.fd, round.handle);
+		round.import = 0;
 		if (!late) {
-			igt_assert_eq(__dgem_import(round->importer, round->dmabuf, &round->import),
+			igt_assert_eq(__dgem_import(round.importer, round.dmabuf, &round.import),
 				      0);
-			check_importer(round, i);
+			check_importer(&round, i);
 		}
-		round->purge_us = 200;
-		round->close_us = 200 + i * 37 % 500;
-		run(round, i & 1, false);
-		check_round(round, i);
-		gem_close(round->importer, round->import);
-		close(round->dmabuf);
+		round.purge_us = 200;
+		round.close_us = 200 + i * 37 % 500;
+		run(&round, i & 1, false);
+		check_round(&round, i);
+		gem_close(round.importer, round.import);
+		close(round.dmabuf);
 	}
+	round_fini(&round);
 }
 
-static void test_close(struct round *round)
+static void test_close(int unused)
 {
-	race_close(round, false);
+	race_close(false);
 }
 
-static void test_late(struct round *round)
+static void test_late(int unused)
 {
-	race_close(round, true);
+	race_close(true);
 }
 
-static void test_orders(struct round *round)
+static void test_orders(int unused)
 {
 	static const uint8_t orders[][3] = {
 		{ 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 },
@@ -323,42 +323,49 @@ static void test_orders(struct round *round)
 	static const unsigned int steps_us[] = { 0, 30, 150, 1000 };
 	const int64_t end = dgem_now() + ENOUGH;
 	int exports = 0, purges = 0;
+	struct round round;
 
+	round_init(&round);
 	for (int i = 0; i < 2 * ROUNDS && (i < 12 || dgem_now() < end); i++) {
 		const uint8_t *order = orders[i % ARRAY_SIZE(orders)];
 		unsigned int step = steps_us[i / ARRAY_SIZE(orders) % ARRAY_SIZE(steps_us)];
 
-		round->handle = create_marked(round->fd, i);
-		round->import = 0;
-		round->purge_us = 100 + order[0] * step;
-		round->close_us = 100 + order[1] * step;
-		round->export_us = 100 + order[2] * step;
-		run(round, i % 4 == 3, true);
-		if (round->dmabuf >= 0) {
-			igt_assert_neq_u32(round->import, 0);
-			check_round(round, i);
-			gem_close(round->importer, round->import);
-			close(round->dmabuf);
+		round.handle = create_marked(round.fd, i);
+		round.import = 0;
+		round.purge_us = 100 + order[0] * step;
+		round.close_us = 100 + order[1] * step;
+		round.export_us = 100 + order[2] * step;
+		run(&round, i % 4 == 3, true);
+		if (round.dmabuf >= 0) {
+			igt_assert_neq_u32(round.import, 0);
+			check_round(&round, i);
+			gem_close(round.importer, round.import);
+			close(round.dmabuf);
 			exports++;
-		} else if (was_purged(round)) {
-			igt_assert(round->dmabuf == -ENXIO || round->dmabuf == -ENOENT);
+		} else if (was_purged(&round)) {
+			igt_assert(round.dmabuf == -ENXIO || round.dmabuf == -ENOENT);
 			purges++;
 		} else {
-			igt_assert_eq(round->dmabuf, -ENOENT);
+			igt_assert_eq(round.dmabuf, -ENOENT);
 		}
 	}
 	igt_info("%d exports, %d purges\n", exports, purges);
+	round_fini(&round);
 }
 
-static void test_regained(struct round *round)
+static void test_regained(int unused)
 {
 	static const uint32_t flags[] = { 0, DRM_DGEM_PURGE_FORCE };
-	uint32_t handle = create_marked(round->fd, 1), again;
-	int dmabuf = dgem_export(round->fd, handle);
+	uint32_t handle, again;
+	struct round round;
+	int dmabuf;
 
-	gem_close(round->fd, handle);
+	round_init(&round);
+	handle = create_marked(round.fd, 1);
+	dmabuf = dgem_export(round.fd, handle);
+	gem_close(round.fd, handle);
 	for (int i = 0; i < ARRAY_SIZE(flags); i++) {
-		int fd = i ? round->other : round->fd;
+		int fd = i ? round.other : round.fd;
 
 		igt_assert_eq(__dgem_import(fd, dmabuf, &again), 0);
 		igt_assert_eq(purge(fd, again, flags[i]), -EBUSY);
@@ -366,20 +373,18 @@ static void test_regained(struct round *round)
 		gem_close(fd, again);
 	}
 	/* a dma-buf that a file of another instance alone has */
-	igt_assert_eq(__dgem_import(round->importer, dmabuf, &round->import), 0);
-	igt_assert_eq(__dgem_import(round->fd, dmabuf, &again), 0);
+	igt_assert_eq(__dgem_import(round.importer, dmabuf, &round.import), 0);
+	igt_assert_eq(__dgem_import(round.fd, dmabuf, &again), 0);
 	close(dmabuf);
-	igt_assert_eq(purge(round->fd, again, DRM_DGEM_PURGE_FORCE), -EBUSY);
-	check_importer(round, 1);
-	gem_close(round->fd, again);
-	check_importer(round, 1);
-	gem_close(round->importer, round->import);
+	igt_assert_eq(purge(round.fd, again, DRM_DGEM_PURGE_FORCE), -EBUSY);
+	check_importer(&round, 1);
+	gem_close(round.fd, again);
+	check_importer(&round, 1);
+	gem_close(round.importer, round.import);
+	round_fini(&round);
 }
 
-static const struct {
-	const char *name, *describe;
-	void (*test)(struct round *round);
-} tests[] = {
+static const struct dgem_test tests[] = {
 	{ "close", "A purge that races with a close leaves importers their memory.", test_close },
 	{ "late", "An importer that comes after the race has the memory, or an error.", test_late },
 	{ "orders", "Of an export and a purge at the same time one is refused.", test_orders },
@@ -395,32 +400,7 @@ int igt_main()
 		fd = dgem_open();
 	}
 
-	for (int i = 0; i < ARRAY_SIZE(tests); i++) {
-		igt_describe(tests[i].describe);
-		igt_subtest(tests[i].name) {
-			struct dgem_snapshot before;
-			struct round round = { };
-
-			igt_require_f(!stuck, "the machine is not what it was\n");
-			dgem_snapshot(fd, &before);
-			dgem_instance_make(ONE);
-			dgem_instance_make(TWO);
-			dgem_instance_enable(ONE, NULL);
-			dgem_instance_enable(TWO, NULL);
-			round.fd = dgem_instance_open(ONE);
-			round.other = dgem_instance_open(ONE);
-			round.importer = dgem_instance_open(TWO);
-			round.wide = dgem_spare_memory(200 * DGEM_MIB);
-			round.page = dgem_create_contiguous(round.importer, DGEM_PAGE);
-			tests[i].test(&round);
-			close(round.fd);
-			close(round.other);
-			close(round.importer);
-			dgem_instance_remove(ONE);
-			dgem_instance_remove(TWO);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
 
 	igt_fixture() {
 		close(fd);

@@ -163,6 +163,13 @@ int dgem_instance_open(const char *name)
 	return fd;
 }
 
+int dgem_instance_start(const char *name)
+{
+	dgem_instance_make(name);
+	dgem_instance_enable(name, NULL);
+	return dgem_instance_open(name);
+}
+
 /* The instance's directory in debugfs is named after its minor, among others. */
 /* Under the number of the node or, with the driver's own files on 6.1, the name of the device. */
 void dgem_debugfs_path(int fd, const char *name, char *path, size_t size)

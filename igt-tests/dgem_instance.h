@@ -31,6 +31,8 @@ void dgem_instance_expect(const char *name, const char *attr, const char *value)
 /* An enabled instance with an engine, or the cpu engine for NULL; its render node */
 void dgem_instance_enable(const char *name, const char *engine);
 int dgem_instance_open(const char *name);
+/* A new one with the cpu engine: all three at once */
+int dgem_instance_start(const char *name);
 int __dgem_open_device(const char *device);
 
 /* sysfs: 0 or a negative errno */

@@ -78,19 +78,6 @@ IGT_TEST_DESCRIPTION("Objects that get their memory when it is needed.");
 /* What memory comes by, in bytes */
 static uint64_t granule;
 
-static int __create_lazy(int fd, uint64_t size, uint32_t *handle)
-{
-	struct drm_dgem_create create = {
-		.size = size,
-		.kind = DRM_DGEM_KIND_PAGES,
-		.flags = DRM_DGEM_CREATE_LAZY,
-	};
-	int err = __dgem_create(fd, &create);
-
-	*handle = create.handle;
-	return err;
-}
-
 /*
  * An object that is just going, with its last job, has its part of the file's share of mmap offsets
  * yet: large ones come one after another.
@@ -102,7 +89,7 @@ static uint32_t create_lazy(int fd, uint64_t size)
 	int err;
 
 	do {
-		err = __create_lazy(fd, size, &handle);
+		err = __dgem_create_lazy(fd, size, &handle);
 		if (err == -EOVERFLOW)
 			dgem_sleep_ms(20);
 	} while (err == -EOVERFLOW && dgem_now() < end);
@@ -285,9 +272,7 @@ static void test_export_import(int fd)
 
 	dgem_require_configfs();
 	dgem_fill(ptr + granule, 0, DGEM_PAGE, 1);
-	dgem_instance_make(NAME);
-	dgem_instance_enable(NAME, NULL);
-	other = dgem_instance_open(NAME);
+	other = dgem_instance_start(NAME);
 	dmabuf = dgem_export(fd, handle);
 	igt_assert_eq_u64(resident(fd, handle), size);
 	igt_assert_eq(__dgem_import(other, dmabuf, &theirs), 0);
@@ -330,7 +315,6 @@ static void test_export_too_large(int fd)
 static void test_export_large(int fd)
 {
 	const uint64_t size = 5 * GIB + 3 * DGEM_PAGE;
-	struct drm_gem_close gone = { };
 	uint32_t handle, theirs;
 	int vgem, dmabuf;
 	uint8_t *ptr;
@@ -352,8 +336,7 @@ static void test_export_large(int fd)
 	igt_assert(ptr != MAP_FAILED);
 	dgem_check(ptr, 0, DGEM_PAGE, 1);
 	munmap(ptr, DGEM_PAGE);
-	gone.handle = theirs;
-	do_ioctl(vgem, DRM_IOCTL_GEM_CLOSE, &gone);
+	gem_close(vgem, theirs);
 	close(vgem);
 	close(dmabuf);
 	gem_close(fd, handle);
@@ -390,15 +373,6 @@ static void test_sizes(int fd)
 	create_err(fd, device.max_size + 1, DRM_DGEM_KIND_PAGES, EINVAL);
 }
 
-static int __create_contiguous(int fd, uint64_t size, uint32_t *handle)
-{
-	struct drm_dgem_create create = { .size = size };
-	int err = __dgem_create(fd, &create);
-
-	*handle = create.handle;
-	return err;
-}
-
 /* A file has used up its share, whatever objects it was for. */
 static void assert_no_offsets(int fd)
 {
@@ -406,9 +380,10 @@ static void assert_no_offsets(int fd)
 	uint32_t handle;
 
 	dgem_query_stats(fd, &before);
-	igt_assert_eq(__create_lazy(fd, DGEM_PAGE, &handle), -EOVERFLOW);
-	igt_assert_eq(__create_lazy(fd, granule, &handle), -EOVERFLOW);
-	igt_assert_eq(__create_contiguous(fd, DGEM_PAGE, &handle), -EOVERFLOW);
+	igt_assert_eq(__dgem_create_lazy(fd, DGEM_PAGE, &handle), -EOVERFLOW);
+	igt_assert_eq(__dgem_create_lazy(fd, granule, &handle), -EOVERFLOW);
+	igt_assert_eq(__dgem_create_flags(fd, DRM_DGEM_KIND_CONTIGUOUS, 0, DGEM_PAGE, &handle),
+		      -EOVERFLOW);
 	dgem_query_stats(fd, &now);
 	igt_assert_eq_u64(now.objects, before.objects);
 	igt_assert_eq_u64(now.bytes, before.bytes);
@@ -434,14 +409,14 @@ static void test_offsets(int unused)
 	/* others have theirs, also all of it */
 	theirs = create_lazy(other, device.max_size - DGEM_PAGE);
 	gem_close(other, dgem_create_contiguous(other, DGEM_PAGE));
-	igt_assert_eq(__create_lazy(other, 2 * DGEM_PAGE, &handle), -EOVERFLOW);
+	igt_assert_eq(__dgem_create_lazy(other, 2 * DGEM_PAGE, &handle), -EOVERFLOW);
 	gem_close(other, theirs);
 
 	/* what is given back can be had again, and no page more */
 	gem_close(fd, handles[1]);
-	igt_assert_eq(__create_lazy(fd, rest + DGEM_PAGE, &handle), -EOVERFLOW);
+	igt_assert_eq(__dgem_create_lazy(fd, rest + DGEM_PAGE, &handle), -EOVERFLOW);
 	handles[1] = create_lazy(fd, rest - DGEM_PAGE);
-	igt_assert_eq(__create_lazy(fd, 2 * DGEM_PAGE, &handle), -EOVERFLOW);
+	igt_assert_eq(__dgem_create_lazy(fd, 2 * DGEM_PAGE, &handle), -EOVERFLOW);
 	handles[2] = create_lazy(fd, DGEM_PAGE);
 	assert_no_offsets(fd);
 	/* a mapping holds what its object has */

@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -215,15 +213,6 @@ static int limited_bits(int fd)
 	       64 - __builtin_clzll(engine.dma_mask) : 64;
 }
 
-static int submit_copy(int fd, uint32_t src, uint32_t dst)
-{
-	struct drm_dgem_op op = dgem_op_copy(src, 0, dst, 0, 64);
-	struct drm_dgem_submit submit;
-
-	dgem_submit_init(&submit, &op, 1);
-	return __dgem_submit(fd, &submit);
-}
-
 #define BLOCK		(16 * DGEM_MIB)
 #define BLOCKS		24
 
@@ -244,9 +233,7 @@ static void test_out_of_reach(int fd)
 	igt_require_f(!dgem_behind_iommu(fd), "the engine reaches all behind its IOMMU\n");
 	igt_require_f(dgem_meminfo("MemAvailable") > (1ull << bits) + 4 * BLOCK,
 		      "too little memory is available\n");
-	dgem_instance_make(ONE);
-	dgem_instance_enable(ONE, NULL);
-	other = dgem_instance_open(ONE);
+	other = dgem_instance_start(ONE);
 	own = dgem_create_contiguous(fd, DGEM_PAGE);
 	for (made = 0; made * BLOCK <= 1ull << bits; made++) {
 		struct drm_dgem_create create = { .size = BLOCK, .kind = DRM_DGEM_KIND_PAGES };
@@ -261,13 +248,13 @@ static void test_out_of_reach(int fd)
 		dgem_sync_end(other, create.handle, DRM_DGEM_SYNC_WRITE, BLOCK);
 		dmabuf = dgem_export(other, create.handle);
 		igt_assert_eq(__dgem_import(fd, dmabuf, &import), 0);
-		err = submit_copy(fd, import, own);
+		err = __dgem_copy(fd, import, 0, own, 0, 64);
 		igt_assert_f(!err || err == -EOPNOTSUPP, "block %d: %d\n", made, err);
 		refused += !!err;
 		if (!err)
 			dgem_check_object(fd, own, 64, made);
 		else
-			igt_assert_eq(submit_copy(fd, own, import), -EOPNOTSUPP);
+			igt_assert_eq(__dgem_copy(fd, own, 0, import, 0, 64), -EOPNOTSUPP);
 		/* The CPU reaches it as ever. */
 		dgem_sync_start(fd, import, DRM_DGEM_SYNC_READ, BLOCK);
 		dgem_sync_end(fd, import, DRM_DGEM_SYNC_READ, BLOCK);
@@ -282,13 +269,6 @@ static void test_out_of_reach(int fd)
 	dgem_instance_remove(ONE);
 	igt_assert_lt(0, refused);
 	igt_assert_eq_u64(dgem_dma_errors(), errors);
-}
-
-static int window(int dmabuf, uint64_t flags)
-{
-	struct dma_buf_sync sync = { .flags = flags };
-
-	return ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync) ? -errno : 0;
 }
 
 /* Windows of a file's, over a part, and of the dma-buf's, over all. */
@@ -312,8 +292,8 @@ static void open_and_close(int fd, uint32_t handle, int dmabuf, uint64_t size)
 						  parts[j].offset, parts[j].length, 0), 0);
 		}
 		/* DRM_DGEM_SYNC_* have the same values as DMA_BUF_SYNC_* */
-		igt_assert_eq(window(dmabuf, flags[i]), 0);
-		igt_assert_eq(window(dmabuf, flags[i] | DMA_BUF_SYNC_END), 0);
+		igt_assert_eq(__dgem_window(dmabuf, flags[i]), 0);
+		igt_assert_eq(__dgem_window(dmabuf, flags[i] | DMA_BUF_SYNC_END), 0);
 	}
 }
 
@@ -331,10 +311,8 @@ static void test_windows(int fd, const struct dgem_kind *kind)
 	dgem_instance_make(ONE);
 	dgem_instance_set(ONE, "dma_bits", bits);
 	dgem_instance_enable(ONE, NULL);
-	dgem_instance_make(TWO);
-	dgem_instance_enable(TWO, NULL);
 	exporter = dgem_instance_open(ONE);
-	files[2] = dgem_instance_open(TWO);
+	files[2] = dgem_instance_start(TWO);
 	handle = dgem_create_filled(exporter, kind, size, 1);
 	dmabuf = dgem_export(exporter, handle);
 	for (int i = 0; i < ARRAY_SIZE(files); i++) {
@@ -343,7 +321,7 @@ static void test_windows(int fd, const struct dgem_kind *kind)
 		igt_assert_eq(__dgem_import(files[i], dmabuf, &imports[i]), 0);
 		own[i] = dgem_create_contiguous(files[i], size);
 		/* vmalloc takes its pages where it likes */
-		err = submit_copy(files[i], imports[i], own[i]);
+		err = __dgem_copy(files[i], imports[i], 0, own[i], 0, 64);
 		igt_require_f(err != -EOPNOTSUPP, "the engine does not reach this memory\n");
 		igt_assert_eq(err, 0);
 		open_and_close(exporter, handle, dmabuf, size);
@@ -369,14 +347,19 @@ static void test_windows(int fd, const struct dgem_kind *kind)
 	igt_assert_eq_u64(dgem_dma_errors(), errors);
 }
 
-static const struct dgem_test tests[] = {
-	{ "out-of-reach", "Jobs on memory out of reach are refused.", test_out_of_reach },
-};
-
 static bool has_windows(const struct dgem_kind *kind)
 {
 	return !kind->flags && !kind->cache && kind->kind != DRM_DGEM_KIND_RESERVED;
 }
+
+static const struct dgem_test tests[] = {
+	{ "out-of-reach", "Jobs on memory out of reach are refused.", test_out_of_reach },
+};
+
+static const struct dgem_kind_test kind_tests[] = {
+	{ "windows", "Windows over memory that is mapped twice harm nobody.", test_windows,
+	  .fits = has_windows },
+};
 
 /* Whose pages are where they are from the start: a driver might map them in mmap() itself. */
 static bool is_one_block(const struct dgem_kind *kind)
@@ -394,20 +377,8 @@ int igt_main()
 		fd = dgem_open();
 
 	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
-
-	for_each_dgem_kind(kind, DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT) {
-		if (!has_windows(kind))
-			continue;
-		igt_describe("Windows over memory that is mapped twice harm nobody.");
-		igt_subtest_f("windows-%s", kind->name) {
-			struct dgem_snapshot before;
-
-			dgem_require_kind(fd, kind);
-			dgem_snapshot(fd, &before);
-			test_windows(fd, kind);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests),
+			   DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT);
 
 	/* The device that is open would be gone. */
 	igt_fixture()

@@ -82,14 +82,10 @@ static uint64_t granule;
 
 static uint32_t create(int fd, uint64_t size, uint32_t flags)
 {
-	struct drm_dgem_create create = {
-		.size = size,
-		.kind = DRM_DGEM_KIND_PAGES,
-		.flags = flags,
-	};
+	uint32_t handle;
 
-	igt_assert_eq(__dgem_create(fd, &create), 0);
-	return create.handle;
+	igt_assert_eq(__dgem_create_flags(fd, DRM_DGEM_KIND_PAGES, flags, size, &handle), 0);
+	return handle;
 }
 
 static void purge(int fd, uint32_t handle, uint64_t offset, uint64_t length)
@@ -515,9 +511,7 @@ static void test_exported_instance(int fd)
 	int other;
 
 	dgem_require_configfs();
-	dgem_instance_make(NAME);
-	dgem_instance_enable(NAME, NULL);
-	other = dgem_instance_open(NAME);
+	other = dgem_instance_start(NAME);
 	exported_to(fd, other);
 	close(other);
 	dgem_instance_remove(NAME);

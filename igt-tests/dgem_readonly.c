@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
@@ -14,6 +13,7 @@
 
 #include "igt.h"
 
+#include "dgem_child.h"
 #include "dgem_instance.h"
 #include "dgem_proc.h"
 #include "dgem_util.h"
@@ -69,15 +69,6 @@ IGT_TEST_DESCRIPTION("What was given to be read is not written, whichever way it
 #define SIZE	(PAGES * DGEM_PAGE)
 #define SEED	1
 
-static int window(int dmabuf, uint64_t flags)
-{
-	struct dma_buf_sync sync = { .flags = flags };
-	int err = ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync) ? -errno : 0;
-
-	errno = 0;
-	return err;
-}
-
 static int export_read_only(int fd, uint32_t handle)
 {
 	int dmabuf = __dgem_export(fd, handle, DRM_CLOEXEC);
@@ -87,20 +78,19 @@ static int export_read_only(int fd, uint32_t handle)
 	return dmabuf;
 }
 
+static int be_traced(void *unused)
+{
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	return 0;
+}
+
 /* What a debugger does to a mapping that the other process may not write */
 static void poke_traced(uint8_t *ptr)
 {
+	pid_t pid = dgem_child_start(be_traced, NULL);
 	int status;
-	pid_t pid;
 
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		raise(SIGSTOP);
-		_exit(0);
-	}
-	igt_assert_lte(0, pid);
 	igt_assert_eq(waitpid(pid, &status, 0), pid);
 	igt_assert(WIFSTOPPED(status));
 	for (uint64_t at = 0; at < SIZE; at += DGEM_PAGE) {
@@ -109,8 +99,7 @@ static void poke_traced(uint8_t *ptr)
 			igt_info("ptrace writes at %#llx\n", (unsigned long long)at);
 	}
 	errno = 0;
-	kill(pid, SIGKILL);
-	igt_assert_eq(waitpid(pid, &status, 0), pid);
+	igt_assert_eq(dgem_child_kill(pid), -EINTR);
 }
 
 /* The kernel decides on ways into a mapping without asking who owns the memory, but for some. */
@@ -203,21 +192,13 @@ static void test_mapping(int fd, const struct dgem_kind *kind)
 		check_readable(kind, ptr);
 		munmap(ptr, SIZE);
 		for (uint64_t end = 0; end <= DMA_BUF_SYNC_END; end += DMA_BUF_SYNC_END) {
-			igt_assert_eq(window(dmabuf, DMA_BUF_SYNC_WRITE | end), -EACCES);
-			igt_assert_eq(window(dmabuf, DMA_BUF_SYNC_RW | end), -EACCES);
+			igt_assert_eq(__dgem_window(dmabuf, DMA_BUF_SYNC_WRITE | end), -EACCES);
+			igt_assert_eq(__dgem_window(dmabuf, DMA_BUF_SYNC_RW | end), -EACCES);
 		}
 		close(dmabuf);
 	}
 	dgem_check_object(fd, handle, SIZE, SEED);
 	gem_close(fd, handle);
-}
-
-static int submit(int fd, struct drm_dgem_op op)
-{
-	struct drm_dgem_submit submit;
-
-	dgem_submit_init(&submit, &op, 1);
-	return __dgem_submit(fd, &submit);
 }
 
 /* What a file may do that has imported a read-only dma-buf. */
@@ -245,13 +226,14 @@ static void check_import(int fd, int dmabuf)
 	dgem_sync_start(fd, handle, DRM_DGEM_SYNC_READ, SIZE);
 	dgem_sync_end(fd, handle, DRM_DGEM_SYNC_READ, SIZE);
 
-	igt_assert_eq(submit(fd, dgem_op_copy(own, 0, handle, 0, SIZE)), -EACCES);
-	igt_assert_eq(submit(fd, dgem_op_fill(handle, DGEM_PAGE, 64, 0xff, 1)), -EACCES);
-	igt_assert_eq(submit(fd, dgem_op_copy(handle, 0, handle, 2 * DGEM_PAGE, 64)), -EACCES);
+	igt_assert_eq(__dgem_submit_op(fd, dgem_op_copy(own, 0, handle, 0, SIZE)), -EACCES);
+	igt_assert_eq(__dgem_submit_op(fd, dgem_op_fill(handle, DGEM_PAGE, 64, 0xff, 1)), -EACCES);
+	igt_assert_eq(__dgem_submit_op(fd, dgem_op_copy(handle, 0, handle, 2 * DGEM_PAGE, 64)),
+		      -EACCES);
 	dgem_copy(fd, handle, 0, own, 0, SIZE);
 	dgem_check_object(fd, own, SIZE, SEED);
 	/* reading has not made it writable */
-	igt_assert_eq(submit(fd, dgem_op_copy(own, 0, handle, 0, SIZE)), -EACCES);
+	igt_assert_eq(__dgem_submit_op(fd, dgem_op_copy(own, 0, handle, 0, SIZE)), -EACCES);
 
 	/* Whoever asks for more when he gives it on gets no more. */
 	again = __dgem_export(fd, handle, DRM_CLOEXEC | DRM_RDWR);
@@ -290,9 +272,7 @@ static void test_instance(int fd, const struct dgem_kind *kind)
 	dgem_require_configfs();
 	handle = dgem_create_filled(fd, kind, SIZE, SEED);
 	dmabuf = export_read_only(fd, handle);
-	dgem_instance_make(OTHER);
-	dgem_instance_enable(OTHER, NULL);
-	other = dgem_instance_open(OTHER);
+	other = dgem_instance_start(OTHER);
 	check_import(other, dmabuf);
 	close(other);
 	dgem_instance_remove(OTHER);

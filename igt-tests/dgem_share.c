@@ -61,13 +61,6 @@ static uint32_t import(int fd, int dmabuf)
 	return handle;
 }
 
-static int window(int dmabuf, uint64_t flags)
-{
-	struct dma_buf_sync sync = { .flags = flags };
-
-	return ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync) ? -errno : 0;
-}
-
 static void test_first_export(int fd)
 {
 	static const uint32_t first[] = { 0, DRM_RDWR };
@@ -98,9 +91,9 @@ static void test_read_only_access(int fd)
 
 		igt_assert_fd(dmabuf);
 		for (uint64_t end = 0; end <= DMA_BUF_SYNC_END; end += DMA_BUF_SYNC_END) {
-			igt_assert_eq(window(dmabuf, DMA_BUF_SYNC_READ | end), 0);
-			igt_assert_eq(window(dmabuf, DMA_BUF_SYNC_WRITE | end), -EACCES);
-			igt_assert_eq(window(dmabuf, DMA_BUF_SYNC_RW | end), -EACCES);
+			igt_assert_eq(__dgem_window(dmabuf, DMA_BUF_SYNC_READ | end), 0);
+			igt_assert_eq(__dgem_window(dmabuf, DMA_BUF_SYNC_WRITE | end), -EACCES);
+			igt_assert_eq(__dgem_window(dmabuf, DMA_BUF_SYNC_RW | end), -EACCES);
 		}
 		close(dmabuf);
 		dgem_check_object(fd, handle, SIZE, 1);
@@ -196,9 +189,10 @@ static void test_attachment_outlives(int fd)
 		ptr = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, dmabuf, 0);
 		if (kind->caps & DRM_DGEM_CAP_MMAP) {
 			igt_assert(ptr != MAP_FAILED);
-			igt_assert_eq(window(dmabuf, DMA_BUF_SYNC_READ | DMA_BUF_SYNC_START), 0);
+			igt_assert_eq(__dgem_window(dmabuf, DMA_BUF_SYNC_READ), 0);
 			dgem_check(ptr, 0, SIZE, 1);
-			igt_assert_eq(window(dmabuf, DMA_BUF_SYNC_READ | DMA_BUF_SYNC_END), 0);
+			igt_assert_eq(__dgem_window(dmabuf, DMA_BUF_SYNC_READ | DMA_BUF_SYNC_END),
+				      0);
 			munmap(ptr, SIZE);
 		}
 		close(dmabuf);

@@ -77,46 +77,6 @@ struct crowd {
 	int64_t worst[DEEDS], alone[DEEDS];
 };
 
-static int __create_lazy(int fd, uint64_t size, uint32_t *handle)
-{
-	struct drm_dgem_create create = {
-		.size = size,
-		.kind = DRM_DGEM_KIND_PAGES,
-		.flags = DRM_DGEM_CREATE_LAZY,
-	};
-	int err = __dgem_create(fd, &create);
-
-	*handle = create.handle;
-	return err;
-}
-
-static int __close_handle(int fd, uint32_t handle)
-{
-	struct drm_gem_close close = { .handle = handle };
-
-	return dgem_ioctl(fd, DRM_IOCTL_GEM_CLOSE, &close);
-}
-
-static int __wait_idle(int fd, uint32_t handle)
-{
-	return __dgem_sync(fd, handle, DRM_DGEM_SYNC_READ | DRM_DGEM_SYNC_WRITE, 0, 64,
-			   dgem_now() + DGEM_PATIENCE_NS);
-}
-
-/* Bytes at both ends, and so memory for all of it, but little to do for the engine. */
-static struct drm_dgem_op fill_ends(uint32_t handle, uint64_t size)
-{
-	return (struct drm_dgem_op) {
-		.op = DRM_DGEM_OP_FILL_2D,
-		.dst = handle,
-		.width = 64,
-		.height = 2,
-		.dst_pitch = size - 64,
-		.pattern = 0x5a,
-		.pattern_size = 1,
-	};
-}
-
 /*
  * Aggressors do not assert, they end with an error. Memory that is short for a moment is none: what
  * was freed comes back by and by.
@@ -131,14 +91,14 @@ static int fail(int err)
 static int export_lazy(struct crowd *crowd)
 {
 	uint32_t handle;
-	int dmabuf, err = __create_lazy(crowd->own, crowd->size, &handle);
+	int dmabuf, err = __dgem_create_lazy(crowd->own, crowd->size, &handle);
 
 	if (err)
 		return fail(err);
 	dmabuf = __dgem_export(crowd->own, handle, DRM_CLOEXEC | DRM_RDWR);
 	if (dmabuf >= 0)
 		close(dmabuf);
-	return __close_handle(crowd->own, handle) ?: fail(dmabuf < 0 ? dmabuf : 0);
+	return __dgem_close(crowd->own, handle) ?: fail(dmabuf < 0 ? dmabuf : 0);
 }
 
 /* A job on lazy memory, all of which it needs, and on another buffer. */
@@ -149,14 +109,14 @@ static int submit_with(struct crowd *crowd, uint32_t buffer)
 	uint32_t handle;
 	int err;
 
-	err = __create_lazy(crowd->own, crowd->size, &handle);
+	err = __dgem_create_lazy(crowd->own, crowd->size, &handle);
 	if (err)
 		return fail(err);
 	ops[0] = dgem_op_fill(buffer, DGEM_PAGE, 64, 0x5a, 1);
-	ops[1] = fill_ends(handle, crowd->size);
+	ops[1] = dgem_op_fill_ends(handle, crowd->size);
 	dgem_submit_init(&submit, ops, ARRAY_SIZE(ops));
-	err = __dgem_submit(crowd->own, &submit) ?: __wait_idle(crowd->own, handle);
-	return __close_handle(crowd->own, handle) ?: fail(err);
+	err = __dgem_submit(crowd->own, &submit) ?: __dgem_wait_written(crowd->own, handle);
+	return __dgem_close(crowd->own, handle) ?: fail(err);
 }
 
 static int submit_lazy(struct crowd *crowd)
@@ -168,16 +128,7 @@ static int submit_lazy(struct crowd *crowd)
 	if (err)
 		return err;
 	err = submit_with(crowd, import);
-	return __close_handle(crowd->own, import) ?: err;
-}
-
-static int fill_import(struct crowd *crowd, uint32_t import)
-{
-	struct drm_dgem_op op = dgem_op_fill(import, 0, 64, 0x5a, 1);
-	struct drm_dgem_submit submit;
-
-	dgem_submit_init(&submit, &op, 1);
-	return __dgem_submit(crowd->importer, &submit) ?: __wait_idle(crowd->importer, import);
+	return __dgem_close(crowd->own, import) ?: err;
 }
 
 static int attach_lazy(struct crowd *crowd)
@@ -185,18 +136,18 @@ static int attach_lazy(struct crowd *crowd)
 	uint32_t handle, import = 0;
 	int dmabuf, err;
 
-	err = __create_lazy(crowd->own, crowd->size, &handle);
+	err = __dgem_create_lazy(crowd->own, crowd->size, &handle);
 	if (err)
 		return fail(err);
 	dmabuf = __dgem_export(crowd->own, handle, DRM_CLOEXEC | DRM_RDWR);
 	err = dmabuf < 0 ? dmabuf : __dgem_import(crowd->importer, dmabuf, &import);
 	if (!err) {
-		err = fill_import(crowd, import);
-		__close_handle(crowd->importer, import);
+		err = __dgem_run_op(crowd->importer, dgem_op_fill(import, 0, 64, 0x5a, 1));
+		__dgem_close(crowd->importer, import);
 	}
 	if (dmabuf >= 0)
 		close(dmabuf);
-	return __close_handle(crowd->own, handle) ?: fail(err);
+	return __dgem_close(crowd->own, handle) ?: fail(err);
 }
 
 /* Another thread closes the import while a job of the exporter's is submitted. */
@@ -210,7 +161,7 @@ static void *close_thread(void *data)
 	struct closer *closer = data;
 
 	dgem_sleep_ms(20);
-	__close_handle(closer->fd, closer->handle);
+	__dgem_close(closer->fd, closer->handle);
 	return NULL;
 }
 
@@ -227,7 +178,7 @@ static int close_import(struct crowd *crowd)
 	err = __dgem_import(crowd->importer, crowd->given_dmabuf, &closer.handle);
 	if (err)
 		return err;
-	err = fill_import(crowd, closer.handle);
+	err = __dgem_run_op(closer.fd, dgem_op_fill(closer.handle, 0, 64, 0x5a, 1));
 	if (err)
 		return err;
 	if (pthread_create(&thread, NULL, close_thread, &closer))
@@ -303,7 +254,7 @@ static int64_t time_whole(int fd, uint64_t size)
 	uint32_t handle;
 	uint8_t *ptr;
 
-	igt_assert_eq(__create_lazy(fd, size, &handle), 0);
+	igt_assert_eq(__dgem_create_lazy(fd, size, &handle), 0);
 	ptr = dgem_mmap(fd, handle, size);
 	start = dgem_now();
 	for (uint64_t at = 0; at < size; at += CHUNK)
@@ -374,7 +325,7 @@ static void run_crowd(struct crowd *crowd, int (*act)(struct crowd *crowd))
 
 	crowd->size = dgem_spare_memory(256 * DGEM_MIB);
 	crowd->stop = dgem_share(DGEM_PAGE);
-	igt_assert_eq(__create_lazy(crowd->fd, CHUNK, &crowd->shared), 0);
+	igt_assert_eq(__dgem_create_lazy(crowd->fd, CHUNK, &crowd->shared), 0);
 	crowd->dmabuf = dgem_export(crowd->fd, crowd->shared);
 	crowd->whole = time_whole(crowd->own, crowd->size);
 	for (int i = 0; i < 5; i++)
@@ -394,13 +345,9 @@ static void run_instances(int (*act)(struct crowd *crowd))
 {
 	struct crowd crowd = { };
 
-	dgem_instance_make(ONE);
-	dgem_instance_make(TWO);
-	dgem_instance_enable(ONE, NULL);
-	dgem_instance_enable(TWO, NULL);
-	crowd.fd = dgem_instance_open(ONE);
+	crowd.fd = dgem_instance_start(ONE);
 	crowd.own = dgem_instance_open(ONE);
-	crowd.importer = dgem_instance_open(TWO);
+	crowd.importer = dgem_instance_start(TWO);
 	run_crowd(&crowd, act);
 	dgem_instance_remove(ONE);
 	dgem_instance_remove(TWO);
@@ -430,10 +377,8 @@ static void test_foreign_lock(int fd)
 	dgem_query_engine(fd, &engine);
 	igt_require_f(engine.type == DRM_DGEM_ENGINE_DMA, "the CPU maps nothing for an engine\n");
 	igt_require_f(dgem_works_on_imports(fd), "the engine does not reach all memory\n");
-	dgem_instance_make(ONE);
-	dgem_instance_enable(ONE, NULL);
 	crowd.fd = dgem_open();
-	crowd.own = dgem_instance_open(ONE);
+	crowd.own = dgem_instance_start(ONE);
 	crowd.importer = dgem_open();
 	crowd.given = dgem_create_contiguous(crowd.own, CHUNK);
 	crowd.given_dmabuf = dgem_export(crowd.own, crowd.given);

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -61,32 +60,10 @@ struct loot {
 	int err;
 };
 
-static int __create(int fd, uint32_t kind, uint32_t flags, uint64_t size, uint32_t *handle)
-{
-	struct drm_dgem_create create = { .size = size, .kind = kind, .flags = flags };
-	int err = __dgem_create(fd, &create);
-
-	*handle = err ? 0 : create.handle;
-	return err;
-}
-
 /* Have all of a lazy object come by a job that writes its ends. */
 static int bring(int fd, uint32_t handle, uint64_t size)
 {
-	struct drm_dgem_op op = {
-		.op = DRM_DGEM_OP_FILL_2D,
-		.dst = handle,
-		.width = 8,
-		.height = 2,
-		.dst_pitch = size - 8,
-		.pattern = 0x5a,
-		.pattern_size = 1,
-	};
-	struct drm_dgem_submit submit;
-
-	dgem_submit_init(&submit, &op, 1);
-	return __dgem_submit(fd, &submit) ?:
-	       __dgem_sync(fd, handle, DRM_DGEM_SYNC_READ, 0, 8, dgem_now() + DGEM_PATIENCE_NS);
+	return __dgem_run_op(fd, dgem_op_fill_ends(handle, size));
 }
 
 /* Cgroups: where they are, and one of ours with its limits */
@@ -188,7 +165,7 @@ static int take_lazy(struct taker *taker, uint64_t size)
 	int dmabuf, err;
 	uint8_t *ptr;
 
-	err = __create(taker->fd, taker->kind, DRM_DGEM_CREATE_LAZY, size, &handle);
+	err = __dgem_create_flags(taker->fd, taker->kind, DRM_DGEM_CREATE_LAZY, size, &handle);
 	if (err)
 		return err;
 	if (taker->way == JOB)
@@ -217,7 +194,8 @@ static int take(void *data)
 		return -EPERM;
 	while (!taker->loot->err && taker->loot->bytes < 4 * LIMIT) {
 		if (taker->way == AT_ONCE)
-			taker->loot->err = __create(taker->fd, taker->kind, 0, CHUNK, &handle);
+			taker->loot->err = __dgem_create_flags(taker->fd, taker->kind, 0, CHUNK,
+							       &handle);
 		else
 			taker->loot->err = take_lazy(taker, CHUNK);
 		if (!taker->loot->err)
@@ -243,21 +221,6 @@ static void check_taker(struct taker *taker)
 	igt_assert_lte_u64(get_ours("memory.peak"), LIMIT + DGEM_MIB);
 }
 
-/* They come back by and by. */
-static void assert_charged(int fd, uint64_t file, uint64_t all)
-{
-	int64_t end = dgem_now() + 10 * NSEC_PER_SEC;
-	struct drm_dgem_query_stats stats;
-
-	dgem_query_stats(fd, &stats);
-	while ((stats.file_bytes != file || stats.bytes != all) && dgem_now() < end) {
-		dgem_sleep_ms(50);
-		dgem_query_stats(fd, &stats);
-	}
-	igt_assert_eq_u64(stats.file_bytes, file);
-	igt_assert_eq_u64(stats.bytes, all);
-}
-
 /* Files of their own: what was taken goes with them. */
 static void check_kind(int fd, uint32_t kind, enum way way, struct loot *loot)
 {
@@ -268,7 +231,7 @@ static void check_kind(int fd, uint32_t kind, enum way way, struct loot *loot)
 	check_taker(&taker);
 	close(taker.fd);
 	close(taker.importer);
-	assert_charged(fd, 0, 0);
+	dgem_assert_charged(fd, 0, 0);
 }
 
 static bool is_contiguous(uint32_t kind)
@@ -290,11 +253,8 @@ static void test_cgroup(int unused)
 	require_cgroups();
 	/* who is at his limit may be told so in this way, too */
 	igt_emit_ignore_dmesg_regex("[Mm]emory cgroup out of memory|invoked oom-killer|oom-kill:");
-	dgem_instance_make(ONE);
-	dgem_instance_enable(ONE, NULL);
-	dgem_instance_make(ONE "-2");
-	dgem_instance_enable(ONE "-2", NULL);
-	fd = dgem_instance_open(ONE);
+	fd = dgem_instance_start(ONE);
+	close(dgem_instance_start(ONE "-2"));
 	dgem_device_name(fd, name, sizeof(name));
 	dgem_query_device(fd, &device);
 	dmem = make_cgroup(name);
@@ -333,7 +293,7 @@ static void test_holes(int fd)
 	granule = device.granule ?: DGEM_PAGE;
 	size = device.max_size / 2 < 2 * HOLES * granule ? device.max_size / 2
 							 : 2 * HOLES * granule;
-	igt_assert_eq(__create(fd, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY, size, &handle), 0);
+	igt_assert_eq(__dgem_create_lazy(fd, size, &handle), 0);
 	before = slab();
 	purge.handle = handle;
 	purge.length = granule;
@@ -493,30 +453,26 @@ static const struct dgem_test tests[] = {
 	{ "holes", "What is known of holes does not grow.", test_holes },
 };
 
+/* Memory out of a pool of its own is not the machine's. */
+static bool is_everybodys(const struct dgem_kind *kind)
+{
+	return kind->kind != DRM_DGEM_KIND_RESERVED;
+}
+
+static const struct dgem_kind_test kind_tests[] = {
+	{ "oom", "Who takes all memory is told so; others live on.", test_oom,
+	  .fits = is_everybodys },
+};
+
 int igt_main()
 {
-	const struct dgem_kind *kind;
 	int fd = -1;
 
 	igt_fixture()
 		fd = dgem_open();
 
 	dgem_subtests(fd, tests, ARRAY_SIZE(tests));
-
-	/* Memory out of a pool of its own is not the machine's. */
-	for_each_dgem_kind(kind, DRM_DGEM_CAP_MMAP) {
-		if (kind->kind == DRM_DGEM_KIND_RESERVED)
-			continue;
-		igt_describe("Who takes all memory is told so; others live on.");
-		igt_subtest_f("oom-%s", kind->name) {
-			struct dgem_snapshot before;
-
-			dgem_require_kind(fd, kind);
-			dgem_snapshot(fd, &before);
-			test_oom(fd, kind);
-			dgem_assert_unchanged(fd, &before);
-		}
-	}
+	dgem_kind_subtests(fd, kind_tests, ARRAY_SIZE(kind_tests), DRM_DGEM_CAP_MMAP);
 
 	igt_fixture() {
 		close(fd);

@@ -329,7 +329,8 @@ void dgem_kind_subtests(int fd, const struct dgem_kind_test *tests, int count, u
 	for (int i = 0; i < count; i++) {
 		for_each_dgem_kind(kind, need) {
 			if ((kind->traits & tests[i].traits) != tests[i].traits ||
-			    kind->traits & tests[i].without)
+			    kind->traits & tests[i].without ||
+			    (tests[i].fits && !tests[i].fits(kind)))
 				continue;
 			igt_describe(tests[i].describe);
 			igt_subtest_f("%s-%s", tests[i].name, kind->name) {

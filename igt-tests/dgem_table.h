@@ -98,6 +98,8 @@ struct dgem_kind_test {
 	uint32_t traits;
 	/* DGEM_KIND_* that it must not have */
 	uint32_t without;
+	/* what else a kind has to be like, if anything */
+	bool (*fits)(const struct dgem_kind *kind);
 };
 
 void dgem_subtests(int fd, const struct dgem_test *tests, int count);

@@ -77,14 +77,8 @@ static void assert_removed(bool removed, pid_t pid)
 
 static int make_both(void)
 {
-	int fd;
-
-	dgem_instance_make(ONE);
-	dgem_instance_make(TWO);
-	dgem_instance_enable(ONE, NULL);
-	dgem_instance_enable(TWO, NULL);
-	fd = dgem_instance_open(ONE);
-	return fd;
+	close(dgem_instance_start(TWO));
+	return dgem_instance_start(ONE);
 }
 
 /* A page of memory that comes when the test says so. */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/dma-buf.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -124,6 +125,27 @@ int __dgem_create(int fd, struct drm_dgem_create *create)
 	return dgem_ioctl(fd, DRM_IOCTL_DGEM_CREATE, create);
 }
 
+int __dgem_create_flags(int fd, uint32_t kind, uint32_t flags, uint64_t size, uint32_t *handle)
+{
+	struct drm_dgem_create create = { .size = size, .kind = kind, .flags = flags };
+	int err = __dgem_create(fd, &create);
+
+	*handle = err ? 0 : create.handle;
+	return err;
+}
+
+int __dgem_create_lazy(int fd, uint64_t size, uint32_t *handle)
+{
+	return __dgem_create_flags(fd, DRM_DGEM_KIND_PAGES, DRM_DGEM_CREATE_LAZY, size, handle);
+}
+
+int __dgem_close(int fd, uint32_t handle)
+{
+	struct drm_gem_close close = { .handle = handle };
+
+	return dgem_ioctl(fd, DRM_IOCTL_GEM_CLOSE, &close);
+}
+
 int __dgem_info(int fd, struct drm_dgem_info *info)
 {
 	return dgem_ioctl(fd, DRM_IOCTL_DGEM_INFO, info);
@@ -192,6 +214,11 @@ int __dgem_sync(int fd, uint32_t handle, uint32_t flags, uint64_t offset, uint64
 	return dgem_ioctl(fd, DRM_IOCTL_DGEM_SYNC, &sync);
 }
 
+int __dgem_wait_written(int fd, uint32_t handle)
+{
+	return __dgem_sync(fd, handle, DRM_DGEM_SYNC_READ, 0, 64, dgem_now() + DGEM_PATIENCE_NS);
+}
+
 void dgem_sync_start(int fd, uint32_t handle, uint32_t flags, uint64_t size)
 {
 	igt_assert_eq(__dgem_sync(fd, handle, flags, 0, size, dgem_now() + DGEM_PATIENCE_NS), 0);
@@ -240,6 +267,13 @@ int __dgem_import(int fd, int dmabuf, uint32_t *handle)
 	return err;
 }
 
+int __dgem_window(int dmabuf, uint64_t flags)
+{
+	struct dma_buf_sync sync = { .flags = flags };
+
+	return dgem_ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync);
+}
+
 struct drm_dgem_op dgem_op_copy(uint32_t src, uint64_t src_offset, uint32_t dst,
 				uint64_t dst_offset, uint64_t width)
 {
@@ -283,6 +317,20 @@ struct drm_dgem_op dgem_op_fill(uint32_t dst, uint64_t dst_offset, uint64_t widt
 	};
 }
 
+/* Bytes at both ends: all of a lazy object comes, but there is little to do for the engine. */
+struct drm_dgem_op dgem_op_fill_ends(uint32_t dst, uint64_t size)
+{
+	return (struct drm_dgem_op) {
+		.op = DRM_DGEM_OP_FILL_2D,
+		.dst = dst,
+		.width = 64,
+		.height = 2,
+		.dst_pitch = size - 64,
+		.pattern = 0x5a,
+		.pattern_size = 1,
+	};
+}
+
 void dgem_submit_init(struct drm_dgem_submit *submit, const struct drm_dgem_op *ops,
 		      uint32_t count)
 {
@@ -296,6 +344,19 @@ void dgem_submit_init(struct drm_dgem_submit *submit, const struct drm_dgem_op *
 int __dgem_submit(int fd, struct drm_dgem_submit *submit)
 {
 	return dgem_ioctl(fd, DRM_IOCTL_DGEM_SUBMIT, submit);
+}
+
+int __dgem_submit_op(int fd, struct drm_dgem_op op)
+{
+	struct drm_dgem_submit submit;
+
+	dgem_submit_init(&submit, &op, 1);
+	return __dgem_submit(fd, &submit);
+}
+
+int __dgem_run_op(int fd, struct drm_dgem_op op)
+{
+	return __dgem_submit_op(fd, op) ?: __dgem_wait_written(fd, op.dst);
 }
 
 int __dgem_job(int fd, struct drm_dgem_job *job)
@@ -353,11 +414,7 @@ void dgem_run(int fd, const struct drm_dgem_op *ops, uint32_t count)
 int __dgem_copy(int fd, uint32_t src, uint64_t src_offset, uint32_t dst, uint64_t dst_offset,
 		uint64_t width)
 {
-	struct drm_dgem_op op = dgem_op_copy(src, src_offset, dst, dst_offset, width);
-	struct drm_dgem_submit submit;
-
-	dgem_submit_init(&submit, &op, 1);
-	return __dgem_submit(fd, &submit);
+	return __dgem_submit_op(fd, dgem_op_copy(src, src_offset, dst, dst_offset, width));
 }
 
 void dgem_copy(int fd, uint32_t src, uint64_t src_offset, uint32_t dst, uint64_t dst_offset,
@@ -678,4 +735,19 @@ void dgem_assert_unchanged(int fd, const struct dgem_snapshot *before)
 	igt_assert_eq_u64(now.bytes, before->bytes);
 	igt_assert_eq_u64(now.vmas, before->vmas);
 	igt_assert_lte_u64(before->cma_free, now.cma_free);
+}
+
+/* Charges end by and by, some time after the last reference. */
+void dgem_assert_charged(int fd, uint64_t file, uint64_t all)
+{
+	int64_t end = dgem_now() + 10 * NSEC_PER_SEC;
+	struct drm_dgem_query_stats stats;
+
+	dgem_query_stats(fd, &stats);
+	while ((stats.file_bytes != file || stats.bytes != all) && dgem_now() < end) {
+		dgem_sleep_ms(50);
+		dgem_query_stats(fd, &stats);
+	}
+	igt_assert_eq_u64(stats.file_bytes, file);
+	igt_assert_eq_u64(stats.bytes, all);
 }

@@ -37,6 +37,9 @@ uint64_t dgem_granule(int fd);
 void dgem_query_engine(int fd, struct drm_dgem_query_engine *engine);
 void dgem_query_stats(int fd, struct drm_dgem_query_stats *stats);
 int __dgem_create(int fd, struct drm_dgem_create *create);
+int __dgem_create_flags(int fd, uint32_t kind, uint32_t flags, uint64_t size, uint32_t *handle);
+int __dgem_create_lazy(int fd, uint64_t size, uint32_t *handle);
+int __dgem_close(int fd, uint32_t handle);
 int __dgem_info(int fd, struct drm_dgem_info *info);
 void dgem_info(int fd, uint32_t handle, struct drm_dgem_info *info);
 uint64_t dgem_resident(int fd, uint32_t handle);
@@ -47,12 +50,16 @@ void *__dgem_mmap(int fd, uint32_t handle, uint64_t size, int prot, int flags);
 void *dgem_mmap(int fd, uint32_t handle, uint64_t size);
 int __dgem_sync(int fd, uint32_t handle, uint32_t flags, uint64_t offset, uint64_t length,
 		int64_t timeout_ns);
+/* Until no job writes it any more; a window for reading its beginning is open then. */
+int __dgem_wait_written(int fd, uint32_t handle);
 void dgem_sync_start(int fd, uint32_t handle, uint32_t flags, uint64_t size);
 void dgem_sync_end(int fd, uint32_t handle, uint32_t flags, uint64_t size);
 int __dgem_purge(int fd, uint32_t handle, uint64_t offset, uint64_t length, uint32_t flags);
 int __dgem_export(int fd, uint32_t handle, uint32_t flags);
 int dgem_export(int fd, uint32_t handle);
 int __dgem_import(int fd, int dmabuf, uint32_t *handle);
+/* DMA_BUF_SYNC_* */
+int __dgem_window(int dmabuf, uint64_t flags);
 
 /* Jobs */
 struct drm_dgem_op dgem_op_copy(uint32_t src, uint64_t src_offset, uint32_t dst,
@@ -62,9 +69,13 @@ struct drm_dgem_op dgem_op_copy_2d(uint32_t src, uint64_t src_offset, uint64_t s
 				   uint64_t width, uint32_t height);
 struct drm_dgem_op dgem_op_fill(uint32_t dst, uint64_t dst_offset, uint64_t width,
 				uint64_t pattern, uint32_t pattern_size);
+struct drm_dgem_op dgem_op_fill_ends(uint32_t dst, uint64_t size);
 void dgem_submit_init(struct drm_dgem_submit *submit, const struct drm_dgem_op *ops,
 		      uint32_t count);
 int __dgem_submit(int fd, struct drm_dgem_submit *submit);
+int __dgem_submit_op(int fd, struct drm_dgem_op op);
+/* Also wait for it, see __dgem_wait_written(). */
+int __dgem_run_op(int fd, struct drm_dgem_op op);
 void dgem_submit(int fd, const struct drm_dgem_op *ops, uint32_t count, uint32_t flags,
 		 uint32_t in_sync, uint32_t out_sync);
 int __dgem_job(int fd, struct drm_dgem_job *job);
@@ -128,5 +139,8 @@ struct dgem_snapshot {
 void dgem_snapshot(int fd, struct dgem_snapshot *snapshot);
 void dgem_assert_unchanged(int fd, const struct dgem_snapshot *before);
 uint64_t dgem_meminfo(const char *field);
+
+/* That this file, and all of them, are charged for so many bytes, before long */
+void dgem_assert_charged(int fd, uint64_t file, uint64_t all);
 
 #endif /* DGEM_UTIL_H */
