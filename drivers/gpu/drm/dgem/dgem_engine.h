@@ -9,6 +9,7 @@
 #include <linux/iosys-map.h>
 #include <linux/types.h>
 
+#include "dgem_mapping.h"
 #include "dgem_range.h"
 
 struct device;
@@ -152,10 +153,8 @@ struct dgem_engine {
 	struct device *dev;
 	/** @provider: device whose driver the engine depends on, with a reference, or NULL */
 	struct device *provider;
-	/** @limited: there is memory that @dev does not reach, see dgem_dma_limited() */
-	bool limited;
-	/** @bounced: whatever is mapped for @dev is bounced, see dgem_dma_always_bounces() */
-	bool bounced;
+	/** @reach: what memory @dev reaches; DGEM_REACH_ALL for the cpu engine */
+	enum dgem_reach reach;
 	/** @wq: ordered, the scheduler works here, too; NULL: it has a workqueue of its own */
 	struct workqueue_struct *wq;
 	/** @name: the channel's name, or "cpu" */

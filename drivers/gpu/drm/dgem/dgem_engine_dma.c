@@ -40,11 +40,11 @@ static struct dgem_engine_dma *to_dgem_engine_dma(struct dgem_engine *engine)
 	return container_of(engine, struct dgem_engine_dma, base);
 }
 
-static int dgem_dma_reach(struct dgem_engine *engine, struct dgem_object *obj,
-			  const struct dgem_rect *rect)
+static int dgem_dma_prepare_side(struct dgem_engine *engine, struct dgem_object *obj,
+				 const struct dgem_rect *rect)
 {
 	/* only the exporter knows whether the engine could do without a copy */
-	if (obj->foreign && engine->limited)
+	if (obj->foreign && engine->reach != DGEM_REACH_ALL)
 		return -EOPNOTSUPP;
 	return dgem_gem_reach(obj, engine->dev, engine->copy_align, rect->offset,
 			      dgem_rect_end(rect) - rect->offset);
@@ -59,10 +59,10 @@ static int dgem_dma_prepare(struct dgem_engine *engine, struct dgem_engine_job *
 		int ret;
 
 		ret = op->pattern_size ? 0 :
-		      dgem_dma_reach(engine, job->refs[op->src].obj, &op->src_rect);
+		      dgem_dma_prepare_side(engine, job->refs[op->src].obj, &op->src_rect);
 		if (ret)
 			return ret;
-		ret = dgem_dma_reach(engine, job->refs[op->dst].obj, &op->dst_rect);
+		ret = dgem_dma_prepare_side(engine, job->refs[op->dst].obj, &op->dst_rect);
 		if (ret)
 			return ret;
 	}
@@ -256,8 +256,7 @@ struct dgem_engine *dgem_engine_dma_create(struct dgem_device *ddev, const char 
 	dma->base.ddev = ddev;
 	dma->base.dev = get_device(dmaengine_get_dma_device(chan));
 	dma->base.provider = get_device(chan->device->dev);
-	dma->base.limited = dgem_dma_limited(dma->base.dev);
-	dma->base.bounced = dgem_dma_always_bounces(dma->base.dev);
+	dma->base.reach = dgem_dma_reach(dma->base.dev);
 	dma->base.copy_align = 1U << chan->device->copy_align;
 	dma->base.max_segment = dma_get_max_seg_size(dma->base.dev);
 	return &dma->base;

@@ -75,42 +75,21 @@ bool dgem_dma_iommu(struct device *dev)
 }
 
 /**
- * dgem_dma_always_bounces - does swiotlb copy whatever is mapped for a device?
+ * dgem_dma_reach - what memory a device reaches
  * @dev: the device
  *
  * dma_max_mapping_size() is limited just where swiotlb may be used for the device at all: because
  * the device doesn't reach all of the machine's memory, or because bouncing was asked for.
  *
- * Return: whether it does.
+ * Return: &enum dgem_reach.
  */
-bool dgem_dma_always_bounces(struct device *dev)
+enum dgem_reach dgem_dma_reach(struct device *dev)
 {
-	return !dgem_dma_iommu(dev) && dma_max_mapping_size(dev) != SIZE_MAX &&
-	       !dma_addressing_limited(dev);
-}
-
-/**
- * dgem_dma_limited - is there memory that a device can't reach by itself?
- * @dev: the device
- *
- * Return: false if mapping any memory of the machine for it makes no copy, and no warning.
- */
-bool dgem_dma_limited(struct device *dev)
-{
-	return !dgem_dma_iommu(dev) &&
-	       (dma_addressing_limited(dev) || dma_max_mapping_size(dev) != SIZE_MAX);
-}
-
-/**
- * dgem_dma_confined - does memory for a device have to be chosen?
- * @dev: the device
- *
- * Return: @dev if there is memory that it does not reach; NULL if it reaches all, or none without a
- * copy.
- */
-struct device *dgem_dma_confined(struct device *dev)
-{
-	return dgem_dma_limited(dev) && !dgem_dma_always_bounces(dev) ? dev : NULL;
+	if (dgem_dma_iommu(dev))
+		return DGEM_REACH_ALL;
+	if (dma_addressing_limited(dev))
+		return DGEM_REACH_SOME;
+	return dma_max_mapping_size(dev) == SIZE_MAX ? DGEM_REACH_ALL : DGEM_REACH_NONE;
 }
 
 /* does a page that is mapped twice have one address? */
@@ -134,7 +113,7 @@ static bool dgem_dma_direct(struct device *dev, struct page *page)
 
 /**
  * dgem_dma_reaches - does a device reach memory without a bounced copy?
- * @dev: a device for which dgem_dma_limited() is true
+ * @dev: a device that does not reach all of it, see dgem_dma_reach()
  * @page: the first page
  * @size: bytes of contiguous memory
  *
@@ -214,7 +193,7 @@ static int dgem_mapping_count(struct dgem_object *obj, struct dgem_mapping *map,
 {
 	struct dgem_split split = dgem_split(map->dev);
 	u64 page = map->offset >> PAGE_SHIFT, end = (map->offset + map->length) >> PAGE_SHIFT;
-	bool limited = !obj->resource && dgem_dma_limited(map->dev);
+	bool limited = !obj->resource && dgem_dma_reach(map->dev) != DGEM_REACH_ALL;
 	u64 pfn, count;
 	int ret;
 
@@ -513,7 +492,7 @@ struct dgem_mapping *dgem_mapping_create_own(struct dgem_object *obj, u64 offset
 	struct device *dev = dgem_dma_dev(obj->base.dev);
 	struct dgem_mapping *map;
 
-	if (obj->coherent || dgem_dma_always_bounces(dev))
+	if (obj->coherent || dgem_dma_reach(dev) == DGEM_REACH_NONE)
 		return NULL;
 	map = dgem_mapping_create(obj, dev, DGEM_MAPPING_OWN, DMA_BIDIRECTIONAL, offset, length);
 	if (IS_ERR(map))

@@ -16,6 +16,18 @@ struct dma_buf_attachment;
 struct page;
 
 /**
+ * enum dgem_reach - what memory a device reaches without a bounced copy
+ */
+enum dgem_reach {
+	/** @DGEM_REACH_ALL: all of the machine's */
+	DGEM_REACH_ALL,
+	/** @DGEM_REACH_SOME: dgem_dma_reaches() tells; mapping any other makes a copy, or warns */
+	DGEM_REACH_SOME,
+	/** @DGEM_REACH_NONE: none, swiotlb copies whatever is mapped */
+	DGEM_REACH_NONE,
+};
+
+/**
  * enum dgem_mapping_owner - whom a DMA mapping is for, in the order in which mappings are synced
  */
 enum dgem_mapping_owner {
@@ -58,9 +70,7 @@ struct dgem_mapping {
 };
 
 bool dgem_dma_iommu(struct device *dev);
-bool dgem_dma_always_bounces(struct device *dev);
-bool dgem_dma_limited(struct device *dev);
-struct device *dgem_dma_confined(struct device *dev);
+enum dgem_reach dgem_dma_reach(struct device *dev);
 bool dgem_dma_reaches(struct device *dev, struct page *page, size_t size);
 bool dgem_dma_reaches_resource(struct device *dev, phys_addr_t phys, u64 size);
 

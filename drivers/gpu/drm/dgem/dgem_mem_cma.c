@@ -179,7 +179,7 @@ static u32 dgem_coherent_granted(const struct dgem_object *obj)
 static bool dgem_coherent_offered(struct dgem_device *ddev)
 {
 	/* the guest's mapping of memory that is shared with the host is the DMA API's to know */
-	return !ddev->engine->bounced && !cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
+	return ddev->engine->reach != DGEM_REACH_NONE && !cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
 }
 
 static void dgem_coherent_free(struct dgem_object *obj)

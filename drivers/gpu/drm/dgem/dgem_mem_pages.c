@@ -81,7 +81,7 @@ struct dgem_granule {
 struct dgem_pages {
 	/** @obj: the object */
 	struct dgem_object *obj;
-	/** @dev: the instance's own device, or NULL if it reaches all memory */
+	/** @dev: the instance's own device, if blocks have to be chosen for it, or NULL */
 	struct device *dev;
 	/** @granules: &struct dgem_granule by its place in the object */
 	struct xarray granules;
@@ -326,6 +326,7 @@ static void dgem_mem_pages_free(struct dgem_object *obj)
 static int dgem_mem_pages_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
 	bool folios = args->flags & DRM_DGEM_CREATE_DIRECT_IO;
+	struct device *dev = dgem_dma_dev(obj->base.dev);
 	struct dgem_pages *pages;
 	u64 nr;
 	int ret;
@@ -334,7 +335,7 @@ static int dgem_mem_pages_alloc(struct dgem_object *obj, const struct drm_dgem_c
 	if (!pages)
 		return -ENOMEM;
 	pages->obj = obj;
-	pages->dev = dgem_dma_confined(dgem_dma_dev(obj->base.dev));
+	pages->dev = dgem_dma_reach(dev) == DGEM_REACH_SOME ? dev : NULL;
 	pages->order = DGEM_GRANULE_ORDER;
 	dgem_folio_limit(folios, &pages->order);
 	/*

@@ -245,11 +245,12 @@ static int dgem_reserved_find(struct dgem_device *ddev, phys_addr_t *start, u64 
 static bool dgem_reserved_reached(struct dgem_device *ddev, phys_addr_t start, u64 size)
 {
 	struct device *dev = ddev->dma_dev;
+	enum dgem_reach reach = dgem_dma_reach(dev);
 
-	if (dgem_dma_always_bounces(dev))
+	if (reach == DGEM_REACH_NONE)
 		return false;
 	if (dgem_reserved_is_ram(start, size))
-		return !dgem_dma_limited(dev) ||
+		return reach == DGEM_REACH_ALL ||
 		       dgem_dma_reaches(dev, pfn_to_page(PHYS_PFN(start)), size);
 	return dgem_dma_reaches_resource(dev, start, size);
 }

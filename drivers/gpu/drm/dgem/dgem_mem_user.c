@@ -65,7 +65,7 @@ struct dgem_user {
 
 static bool dgem_user_offered(struct dgem_device *ddev)
 {
-	return !ddev->engine->provider || !ddev->engine->limited;
+	return ddev->engine->reach == DGEM_REACH_ALL;
 }
 
 static int dgem_user_copy_ranges(const struct drm_dgem_create *args, struct drm_dgem_range *ranges)

@@ -89,7 +89,7 @@ err_free:
 
 static int dgem_vmalloc_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
 {
-	struct device *dev = dgem_dma_confined(dgem_dma_dev(obj->base.dev));
+	struct device *dev = dgem_dma_dev(obj->base.dev);
 
 	/* don't take all memory just to find that it isn't enough */
 	if (obj->base.size >> PAGE_SHIFT >= totalram_pages() ||
@@ -97,7 +97,7 @@ static int dgem_vmalloc_alloc(struct dgem_object *obj, const struct drm_dgem_cre
 		return -ENOMEM;
 	if (!dgem_memory_begin(obj->base.size))
 		goto out_room;
-	if (dev)
+	if (dgem_dma_reach(dev) == DGEM_REACH_SOME)
 		obj->vaddr = dgem_vmalloc_within(obj->base.size, dev);
 	else
 		obj->vaddr = __vmalloc(obj->base.size, DGEM_GFP_VMALLOC);
