@@ -193,6 +193,8 @@ static struct platform_driver dgem_platform_driver = {
 		.name = DGEM_PLATFORM_NAME,
 		.of_match_table = dgem_platform_of_match,
 		.pm = pm_sleep_ptr(&dgem_platform_pm),
+		/* whoever registers a device wants to know what became of it */
+		.probe_type = PROBE_FORCE_SYNCHRONOUS,
 	},
 	.probe = dgem_platform_probe,
 	.remove = dgem_platform_remove,
