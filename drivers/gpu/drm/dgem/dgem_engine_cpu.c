@@ -249,10 +249,7 @@ static void dgem_cpu_window(const struct dgem_cpu_side *side, bool begin,
 
 	if (!side->ref || side->ref->obj->dmabuf)
 		return;
-	if (begin)
-		dgem_sync(side->ref->obj, side->rect.offset, length, dir, true);
-	else
-		dgem_sync(side->ref->obj, side->rect.offset, length, dir, false);
+	dgem_sync(side->ref->obj, side->rect.offset, length, dir, begin);
 }
 
 static noinline void dgem_cpu_look_up(struct dgem_engine_ref *ref, u64 page)

@@ -71,11 +71,11 @@ static LIST_HEAD(dgem_limbo);
 
 static struct kmem_cache *dgem_objects;
 
+/* what user space can create */
 static const struct dgem_mem_ops * const dgem_mem_kinds[] = {
 	&dgem_mem_contiguous,
 	&dgem_mem_coherent,
 	&dgem_mem_pages,
-	&dgem_mem_import,
 	&dgem_mem_user,
 	&dgem_mem_vmalloc,
 	&dgem_mem_reserved,
@@ -84,7 +84,7 @@ static const struct dgem_mem_ops * const dgem_mem_kinds[] = {
 
 static bool dgem_gem_offered(struct dgem_device *ddev, const struct dgem_mem_ops *ops)
 {
-	return ops->alloc && (!ops->offered || ops->offered(ddev));
+	return !ops->offered || ops->offered(ddev);
 }
 
 /**
@@ -134,7 +134,7 @@ struct dgem_object *dgem_gem_new(struct dgem_device *ddev, const struct dgem_mem
 	struct dgem_object *obj;
 
 	/* it may be all the memory that the object ever takes */
-	obj = dgem_memory_spare() ? kmem_cache_zalloc(dgem_objects, DGEM_GFP) : NULL;
+	obj = dgem_memory_begin(0) ? kmem_cache_zalloc(dgem_objects, DGEM_GFP) : NULL;
 	if (!obj)
 		return ERR_PTR(-ENOMEM);
 
@@ -184,7 +184,7 @@ static const struct dgem_mem_ops *dgem_gem_kind(u32 kind)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(dgem_mem_kinds); i++)
-		if (dgem_mem_kinds[i]->kind == kind && dgem_mem_kinds[i]->alloc)
+		if (dgem_mem_kinds[i]->kind == kind)
 			return dgem_mem_kinds[i];
 	return NULL;
 }
@@ -217,10 +217,10 @@ static int dgem_gem_map_own(struct dgem_object *obj)
 
 static void dgem_gem_free_memory(struct dgem_object *obj)
 {
-	struct dgem_mapping *map, *next;
+	struct dgem_mapping *own = list_first_entry_or_null(&obj->maps, struct dgem_mapping, node);
 
-	list_for_each_entry_safe(map, next, &obj->maps, node)
-		dgem_mapping_destroy(obj, map);
+	if (own && obj->ops->own_map)
+		dgem_mapping_destroy(obj, own);
 	obj->ops->free(obj);
 }
 
@@ -551,7 +551,6 @@ static int dgem_gem_purge_locked(struct dgem_object *obj, u64 offset, u64 length
 {
 	struct drm_gem_object *gem = &obj->base;
 	int exports, ret;
-	u64 freed = 0;
 
 	dma_resv_assert_held(gem->resv);
 
@@ -577,9 +576,8 @@ static int dgem_gem_purge_locked(struct dgem_object *obj, u64 offset, u64 length
 	else
 		dgem_gem_unmap_engine(obj, 0, gem->size >> PAGE_SHIFT);
 	WRITE_ONCE(obj->sparse, true);
-	dgem_pages_purge(obj->pages, offset / DGEM_GRANULE, (offset + length - 1) / DGEM_GRANULE,
-			 &freed);
-	dgem_quota_uncharge(obj, freed);
+	dgem_quota_uncharge(obj, dgem_pages_purge(obj->pages, offset / DGEM_GRANULE,
+						  (offset + length - 1) / DGEM_GRANULE));
 	return 0;
 }
 
@@ -629,10 +627,13 @@ int dgem_gem_vmap(struct drm_gem_object *gem, struct iosys_map *map)
 
 	ret = dgem_gem_populate_locked(obj, 0, gem->size);
 	if (!ret)
-		ret = obj->ops->vmap(obj, map);
-	if (!ret)
-		dgem_gem_pin(obj);
-	return ret;
+		ret = obj->ops->vmap ? obj->ops->vmap(obj, map) : 0;
+	if (ret)
+		return ret;
+	if (!obj->ops->vmap)
+		iosys_map_set_vaddr(map, obj->vaddr);
+	dgem_gem_pin(obj);
+	return 0;
 }
 
 /**

@@ -7,6 +7,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/export.h>
 #include <linux/iommu.h>
+#include <linux/ioport.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/property.h>
@@ -87,7 +88,8 @@ enum dgem_reach dgem_dma_reach(struct device *dev)
 {
 	if (dgem_dma_iommu(dev))
 		return DGEM_REACH_ALL;
-	if (dma_addressing_limited(dev))
+	/* dma_addressing_limited() looks at the last page alone, where buses have their own addresses */
+	if (dma_addressing_limited(dev) || dev->dma_range_map)
 		return DGEM_REACH_SOME;
 	return dma_max_mapping_size(dev) == SIZE_MAX ? DGEM_REACH_ALL : DGEM_REACH_NONE;
 }
@@ -137,15 +139,32 @@ bool dgem_dma_reaches(struct device *dev, struct page *page, size_t size)
  * @phys: physical address of the first byte
  * @size: bytes
  *
- * Such memory is never bounced: dma_map_resource() takes the physical address for the one on the
- * bus, and warns of what is beyond the mask.
+ * Such memory is never bounced: dma_map_resource() warns of what is beyond the mask. Before 7.x it
+ * takes the physical address for the one on the bus, so a bus with addresses of its own is not
+ * supported.
  *
  * Return: whether it does.
  */
 bool dgem_dma_reaches_resource(struct device *dev, phys_addr_t phys, u64 size)
 {
 	return dgem_dma_iommu(dev) ||
-	       phys + size - 1 <= min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	       (!dev->dma_range_map &&
+		phys + size - 1 <= min_not_zero(dma_get_mask(dev), dev->bus_dma_limit));
+}
+
+/**
+ * dgem_dma_is_ram - does memory have struct pages, and does the kernel map it?
+ * @phys: physical address of the first byte
+ * @size: bytes
+ *
+ * pfn_valid() is true of "no-map" regions, too, where RAM is next to them.
+ *
+ * Return: whether it does.
+ */
+bool dgem_dma_is_ram(phys_addr_t phys, u64 size)
+{
+	return region_intersects(phys, size, IORESOURCE_SYSTEM_RAM,
+				 IORES_DESC_NONE) != REGION_DISJOINT;
 }
 
 /**
@@ -207,7 +226,7 @@ static int dgem_mapping_count(struct dgem_object *obj, struct dgem_mapping *map,
 			map->bounced = !dgem_dma_reaches(map->dev, pfn_to_page(pfn),
 							 count << PAGE_SHIFT);
 	}
-	return *nents > INT_MAX || !dgem_memory_spare() ? -ENOMEM : 0;
+	return *nents > INT_MAX || !dgem_memory_begin(0) ? -ENOMEM : 0;
 }
 
 /* a table that is allocated, not mapped; entries of a resource have no pages */
@@ -242,29 +261,18 @@ static int dgem_mapping_fill(struct dgem_object *obj, struct dgem_mapping *map)
 	return 0;
 }
 
-static void dgem_mapping_unmap_resource(const struct dgem_mapping *map, unsigned int count)
-{
-	struct scatterlist *sg;
-	unsigned int i;
-
-	for_each_sg(map->sgt->sgl, sg, count, i)
-		dma_unmap_resource(map->dev, sg_dma_address(sg), sg_dma_len(sg), map->dir, 0);
-}
-
+/* in one go: an IOMMU maps it in one piece, too */
 static int dgem_mapping_map_resource(struct dgem_object *obj, struct dgem_mapping *map)
 {
-	phys_addr_t addr = obj->phys + map->offset;
+	dma_addr_t addr = dma_map_resource(map->dev, obj->phys + map->offset, map->length,
+					   map->dir, 0);
 	struct scatterlist *sg;
 	unsigned int i;
 
+	if (dma_mapping_error(map->dev, addr))
+		return -ENOMEM;
 	for_each_sgtable_sg(map->sgt, sg, i) {
-		dma_addr_t dma = dma_map_resource(map->dev, addr, sg->length, map->dir, 0);
-
-		if (dma_mapping_error(map->dev, dma)) {
-			dgem_mapping_unmap_resource(map, i);
-			return -ENOMEM;
-		}
-		sg_dma_address(sg) = dma;
+		sg_dma_address(sg) = addr;
 		sg_dma_len(sg) = sg->length;
 		addr += sg->length;
 	}
@@ -291,8 +299,9 @@ static bool dgem_mapping_wants_sync(const struct dgem_object *obj, const struct 
 
 /*
  * Memory that is mapped for one device more than once, without an IOMMU, is found more than once in
- * the books of DMA-API debugging, which then wants to see the very table that was mapped. A bounced
- * copy has addresses of its own: so much of it is copied as was asked for.
+ * the books of DMA-API debugging, which then wants to see the very table that was mapped: so a
+ * window over all of a mapping, as each window of a dma-buf is, syncs that. Any other syncs no more
+ * than it is about: next to it another window may be open.
  */
 static void dgem_mapping_sync(struct dgem_object *obj, const struct dgem_mapping *map, u64 offset,
 			      u64 length, bool for_cpu)
@@ -304,7 +313,8 @@ static void dgem_mapping_sync(struct dgem_object *obj, const struct dgem_mapping
 	if (!map->synced || start >= end || start + map->length <= offset)
 		return;
 	trace_dgem_object_sync(obj, map->owner, for_cpu);
-	if (!map->bounced && map->owner != DGEM_MAPPING_OWN) {
+	if (!map->bounced && map->owner != DGEM_MAPPING_OWN && offset <= start &&
+	    start + map->length <= end) {
 		if (for_cpu)
 			dma_sync_sgtable_for_cpu(map->dev, map->sgt, map->dir);
 		else
@@ -367,7 +377,8 @@ static int dgem_mapping_check_coherency(const struct dgem_object *obj,
 static void dgem_mapping_unmap(struct dgem_object *obj, struct dgem_mapping *map)
 {
 	if (obj->resource)
-		dgem_mapping_unmap_resource(map, map->sgt->orig_nents);
+		dma_unmap_resource(map->dev, sg_dma_address(map->sgt->sgl), map->length,
+				   map->dir, 0);
 	else
 		dma_unmap_sgtable(map->dev, map->sgt, map->dir, DMA_ATTR_SKIP_CPU_SYNC);
 	sg_free_table(&map->table);
@@ -397,7 +408,8 @@ static int dgem_mapping_map(struct dgem_object *obj, struct dgem_mapping *map)
 		ret = dgem_mapping_map_resource(obj, map);
 	else
 		ret = dma_map_sgtable(map->dev, map->sgt, map->dir,
-				      map->owner == DGEM_MAPPING_OWN ? 0 : DMA_ATTR_SKIP_CPU_SYNC);
+				      DMA_ATTR_NO_WARN | (map->owner == DGEM_MAPPING_OWN ?
+							  0 : DMA_ATTR_SKIP_CPU_SYNC));
 	if (ret)
 		goto err_table;
 	ret = dgem_mapping_check_coherency(obj, map);
@@ -491,18 +503,18 @@ struct dgem_mapping *dgem_mapping_create_own(struct dgem_object *obj, u64 offset
 {
 	struct device *dev = dgem_dma_dev(obj->base.dev);
 	struct dgem_mapping *map;
+	u64 pfn, count;
 
 	if (obj->coherent || dgem_dma_reach(dev) == DGEM_REACH_NONE)
 		return NULL;
+	/* whether it snoops is a matter of the device, which is behind no IOMMU */
+	if (dgem_mapping_run(obj, offset >> PAGE_SHIFT, 1, &pfn, &count) ||
+	    !dma_need_sync(dev, PFN_PHYS(pfn)))
+		return NULL;
 	map = dgem_mapping_create(obj, dev, DGEM_MAPPING_OWN, DMA_BIDIRECTIONAL, offset, length);
-	if (IS_ERR(map))
-		return map;
-	if (map->synced) {
+	if (!IS_ERR(map))
 		WRITE_ONCE(obj->own_sync, true);
-		return map;
-	}
-	dgem_mapping_destroy(obj, map);
-	return NULL;
+	return map;
 }
 
 /**

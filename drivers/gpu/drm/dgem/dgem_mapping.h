@@ -73,6 +73,7 @@ bool dgem_dma_iommu(struct device *dev);
 enum dgem_reach dgem_dma_reach(struct device *dev);
 bool dgem_dma_reaches(struct device *dev, struct page *page, size_t size);
 bool dgem_dma_reaches_resource(struct device *dev, phys_addr_t phys, u64 size);
+bool dgem_dma_is_ram(phys_addr_t phys, u64 size);
 
 int dgem_mapping_run(struct dgem_object *obj, u64 page, u64 pages, u64 *pfn, u64 *count);
 struct dgem_mapping *dgem_mapping_create(struct dgem_object *obj, struct device *dev,

@@ -56,7 +56,7 @@ struct dgem_mem_ops {
 	bool (*offered)(struct dgem_device *ddev);
 	/**
 	 * @alloc: allocate &drm_gem_object.size bytes of zeroed memory, clean for the instance's
-	 * own device, in the cache mode &dgem_object.cache_asked; set &dgem_object.cache_granted,
+	 * own device unless @own_map does so, in the cache mode &dgem_object.cache_asked; set &dgem_object.cache_granted,
 	 * @coherent, @resource and, if there is @sync, @own_sync. NULL: user space can't create
 	 * this kind. No lock is held. Returns 0 or -ENOMEM, or what is wrong with the source.
 	 */
@@ -74,7 +74,10 @@ struct dgem_mem_ops {
 	 * addresses without being mapped; the cpu engine and debuggers go by it then. Optional
 	 */
 	void *(*at)(struct dgem_object *obj, u64 page, u64 *run);
-	/** @vmap: a kernel mapping of the whole object; the reservation lock is held */
+	/**
+	 * @vmap: a kernel mapping of the whole object; the reservation lock is held. NULL:
+	 * &dgem_object.vaddr is one
+	 */
 	int (*vmap)(struct dgem_object *obj, struct iosys_map *map);
 	/** @vunmap: undo @vmap; the reservation lock is held; optional */
 	void (*vunmap)(struct dgem_object *obj, struct iosys_map *map);
@@ -104,7 +107,6 @@ extern const struct dgem_mem_ops dgem_mem_vmalloc;
 
 struct page *dgem_mem_alloc_pages(struct device *dev, gfp_t gfp, unsigned int order, gfp_t *zone);
 unsigned long dgem_mem_phys_pfn(struct dgem_object *obj, u64 page, u64 *run);
-int dgem_mem_vaddr_vmap(struct dgem_object *obj, struct iosys_map *map);
 void *dgem_mem_vaddr_at(struct dgem_object *obj, u64 page, u64 *run);
 
 #endif

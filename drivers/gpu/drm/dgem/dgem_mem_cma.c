@@ -45,8 +45,7 @@
  *
  * The memory is allocated for the instance's own device, which sits behind no IOMMU, so it is
  * physically contiguous; the engine and importers get it by a scatterlist of the same pages, or, if
- * it comes from a region that the kernel has no struct pages of ("no-map"), by its physical
- * address. Windows of CPU access need nothing here, and users need none: an engine that would work
+ * it comes from a region that the kernel does not map ("no-map"), by its physical address. Windows of CPU access need nothing here, and users need none: an engine that would work
  * on a bounced copy of it is not offered such memory, or does not get it.
  */
 
@@ -62,19 +61,6 @@ unsigned long dgem_mem_phys_pfn(struct dgem_object *obj, u64 page, u64 *run)
 {
 	*run = (obj->base.size >> PAGE_SHIFT) - page;
 	return PHYS_PFN(obj->phys) + page;
-}
-
-/**
- * dgem_mem_vaddr_vmap - kernel mapping of memory that always has one, see &dgem_mem_ops.vmap
- * @obj: the object
- * @map: set to the address
- *
- * Return: 0.
- */
-int dgem_mem_vaddr_vmap(struct dgem_object *obj, struct iosys_map *map)
-{
-	iosys_map_set_vaddr(map, obj->vaddr);
-	return 0;
 }
 
 /**
@@ -100,6 +86,12 @@ static bool dgem_cma_short(struct device *dev, size_t size)
 	if (device_property_present(dev->parent, "memory-region"))
 		return false;
 	return size <= PAGE_SIZE || global_zone_page_state(NR_FREE_CMA_PAGES) < size >> PAGE_SHIFT;
+}
+
+static bool dgem_contiguous_offered(struct dgem_device *ddev)
+{
+	/* how a guest maps memory that it shares with the host is the DMA API's to know */
+	return !cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
 }
 
 static int dgem_contiguous_alloc(struct dgem_object *obj, const struct drm_dgem_create *args)
@@ -148,11 +140,11 @@ const struct dgem_mem_ops dgem_mem_contiguous = {
 	.caps = DRM_DGEM_CAP_MMAP | DRM_DGEM_CAP_EXPORT,
 	.caches = BIT(DRM_DGEM_CACHE_DEFAULT) | BIT(DRM_DGEM_CACHE_CACHED),
 	.region = DGEM_REGION_CONTIGUOUS,
+	.offered = dgem_contiguous_offered,
 	.alloc = dgem_contiguous_alloc,
 	.free = dgem_contiguous_free,
 	.pfn = dgem_mem_phys_pfn,
 	.at = dgem_mem_vaddr_at,
-	.vmap = dgem_mem_vaddr_vmap,
 	.sync = dgem_contiguous_sync,
 };
 
@@ -178,8 +170,7 @@ static u32 dgem_coherent_granted(const struct dgem_object *obj)
 
 static bool dgem_coherent_offered(struct dgem_device *ddev)
 {
-	/* the guest's mapping of memory that is shared with the host is the DMA API's to know */
-	return ddev->engine->reach != DGEM_REACH_NONE && !cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
+	return ddev->engine->reach != DGEM_REACH_NONE && dgem_contiguous_offered(ddev);
 }
 
 static void dgem_coherent_free(struct dgem_object *obj)
@@ -215,7 +206,7 @@ static int dgem_coherent_alloc(struct dgem_object *obj, const struct drm_dgem_cr
 
 	obj->phys = PFN_PHYS(pfn);
 	obj->coherent = true;
-	obj->resource = !pfn_valid(pfn);
+	obj->resource = !dgem_dma_is_ram(obj->phys, obj->base.size);
 	obj->cache_granted = dgem_coherent_granted(obj);
 	return 0;
 }
@@ -232,5 +223,4 @@ const struct dgem_mem_ops dgem_mem_coherent = {
 	.free = dgem_coherent_free,
 	.pfn = dgem_mem_phys_pfn,
 	.at = dgem_mem_vaddr_at,
-	.vmap = dgem_mem_vaddr_vmap,
 };

@@ -146,10 +146,12 @@ static struct page *dgem_block_alloc(struct dgem_pages *pages, unsigned int orde
 	return dgem_mem_alloc_pages(pages->dev, gfp, order, &pages->zone);
 }
 
-static void dgem_granule_free(struct dgem_granule *granule)
+static void dgem_granule_free(struct dgem_pages *pages, struct dgem_granule *granule)
 {
 	unsigned int i;
 
+	if (granule->own)
+		dgem_mapping_destroy(pages->obj, granule->own);
 	/* a folio that is in use elsewhere stays, all of it, until it is not */
 	for (i = 0; i < granule->count; i++)
 		__free_pages(granule->blocks[i].page, granule->blocks[i].order);
@@ -202,7 +204,7 @@ static struct dgem_granule *dgem_granule_alloc(struct dgem_pages *pages, unsigne
 
 err_free:
 	if (granule)
-		dgem_granule_free(granule);
+		dgem_granule_free(pages, granule);
 	return NULL;
 }
 
@@ -222,9 +224,10 @@ static int dgem_pages_add(struct dgem_pages *pages, u64 nr)
 		granule->own = dgem_mapping_create_own(pages->obj, nr * DGEM_GRANULE, bytes);
 		if (!IS_ERR(granule->own))
 			return 0;
+		granule->own = NULL;
 		xa_erase(&pages->granules, nr);
 	}
-	dgem_granule_free(granule);
+	dgem_granule_free(pages, granule);
 	return -ENOMEM;
 }
 
@@ -289,23 +292,24 @@ int dgem_pages_punch(struct dgem_pages *pages, u64 first, u64 last)
  * @pages: an object's pages, under the reservation lock; nobody uses these
  * @first: the first granule
  * @last: the last one; some may not be there
- * @freed: where to add the bytes that went
+ *
+ * Return: bytes that went.
  */
-void dgem_pages_purge(struct dgem_pages *pages, u64 first, u64 last, u64 *freed)
+u64 dgem_pages_purge(struct dgem_pages *pages, u64 first, u64 last)
 {
 	struct dgem_granule *granule;
 	unsigned long nr;
+	u64 freed = 0;
 
 	dma_resv_assert_held(pages->obj->base.resv);
 
 	xa_for_each_range(&pages->granules, nr, granule, first, last) {
-		if (granule->own)
-			dgem_mapping_destroy(pages->obj, granule->own);
 		xa_erase(&pages->granules, nr);
-		*freed += dgem_pages_granule_bytes(pages, nr);
-		dgem_granule_free(granule);
+		freed += dgem_pages_granule_bytes(pages, nr);
+		dgem_granule_free(pages, granule);
 		cond_resched();
 	}
+	return freed;
 }
 
 static void dgem_mem_pages_free(struct dgem_object *obj)
@@ -315,7 +319,7 @@ static void dgem_mem_pages_free(struct dgem_object *obj)
 	unsigned long nr;
 
 	xa_for_each(&pages->granules, nr, granule) {
-		dgem_granule_free(granule);
+		dgem_granule_free(pages, granule);
 		cond_resched();
 	}
 	xa_destroy(&pages->granules);

@@ -21,6 +21,6 @@ struct dgem_pages;
 u64 dgem_pages_granule_bytes(const struct dgem_pages *pages, u64 nr);
 int dgem_pages_populate(struct dgem_object *obj, u64 nr);
 int dgem_pages_punch(struct dgem_pages *pages, u64 first, u64 last);
-void dgem_pages_purge(struct dgem_pages *pages, u64 first, u64 last, u64 *freed);
+u64 dgem_pages_purge(struct dgem_pages *pages, u64 first, u64 last);
 
 #endif

@@ -106,12 +106,6 @@ static void dgem_reserved_put(struct drm_device *drm, void *data)
 	mutex_unlock(&dgem_reserved_lock);
 }
 
-static bool dgem_reserved_is_ram(phys_addr_t start, u64 size)
-{
-	return region_intersects(start, size, IORESOURCE_SYSTEM_RAM,
-				 IORES_DESC_NONE) != REGION_DISJOINT;
-}
-
 /* without struct pages there is no syncing, so a device that doesn't snoop must not need it */
 static bool dgem_reserved_wants_wc(struct device *dev, bool paged, phys_addr_t start)
 {
@@ -154,7 +148,7 @@ static struct dgem_reserved *dgem_reserved_new(struct device *dev, phys_addr_t s
 	kref_init(&pool->refs);
 	pool->start = start;
 	pool->size = size;
-	pool->paged = dgem_reserved_is_ram(start, size);
+	pool->paged = dgem_dma_is_ram(start, size);
 	pool->wc = dgem_reserved_wants_wc(dev, pool->paged, start);
 	ret = dgem_reserved_map(pool);
 	if (ret) {
@@ -234,7 +228,7 @@ static int dgem_reserved_find(struct dgem_device *ddev, phys_addr_t *start, u64 
 	*size = config->pool_size;
 	if (config->pool_start + *size - 1 > iomem_resource.end)
 		return -EINVAL;
-	if (dgem_reserved_is_ram(*start, *size)) {
+	if (dgem_dma_is_ram(*start, *size)) {
 		drm_err(&ddev->drm, "the pool at %pa is System RAM\n", start);
 		return -EINVAL;
 	}
@@ -249,7 +243,7 @@ static bool dgem_reserved_reached(struct dgem_device *ddev, phys_addr_t start, u
 
 	if (reach == DGEM_REACH_NONE)
 		return false;
-	if (dgem_reserved_is_ram(start, size))
+	if (dgem_dma_is_ram(start, size))
 		return reach == DGEM_REACH_ALL ||
 		       dgem_dma_reaches(dev, pfn_to_page(PHYS_PFN(start)), size);
 	return dgem_dma_reaches_resource(dev, start, size);
@@ -374,5 +368,4 @@ const struct dgem_mem_ops dgem_mem_reserved = {
 	.free = dgem_reserved_free,
 	.pfn = dgem_mem_phys_pfn,
 	.at = dgem_mem_vaddr_at,
-	.vmap = dgem_mem_vaddr_vmap,
 };

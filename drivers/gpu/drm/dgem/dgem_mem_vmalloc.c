@@ -20,6 +20,7 @@
 #include "dgem_gem.h"
 #include "dgem_mapping.h"
 #include "dgem_mem.h"
+#include "dgem_mem_pages.h"
 
 /**
  * DOC: vmalloc memory
@@ -28,17 +29,16 @@
  * contiguous block. Nobody keeps a list of the pages, the kernel's page table is the list: a fault
  * asks vmalloc_to_page(), and so does whoever builds a scatterlist.
  *
- * vmalloc() knows no device. Where the instance's mask leaves out a part of the machine's memory,
- * the pages are therefore chosen one at a time, from zone to zone until one is within reach, and
- * put together with vmap(). An object has all of its pages within reach or is not made.
+ * vmalloc() knows no device, and takes all memory before it shows in what is available to others.
+ * So the pages are allocated here, a granule's worth at a time, where the instance's mask leaves
+ * out a part of the machine's memory from zone to zone until they are within reach, and put
+ * together with vmap(). An object has all of its pages within reach or is not made.
  *
  * The zeroes are cleaned out of the caches through a mapping for the instance's own device, see
  * &dgem_mem_ops.own_map, which also serves the windows of CPU access.
  *
  * On kernels with 32 bits all objects of the kind together take half of the vmalloc space at most.
  */
-
-#define DGEM_GFP_VMALLOC	(DGEM_GFP | __GFP_ZERO)
 
 /* bytes of all objects */
 static atomic_long_t dgem_vmalloc_bytes;
@@ -56,33 +56,47 @@ static bool dgem_vmalloc_room(size_t size)
 	return true;
 }
 
-static void *dgem_vmalloc_within(size_t size, struct device *dev)
+/* some of the pages, since those that came show in what is available; how many came */
+static unsigned long dgem_vmalloc_some(struct device *dev, struct page **pages,
+				       unsigned long count, gfp_t *zone)
 {
-	unsigned long i, count = size >> PAGE_SHIFT;
+	unsigned long i;
+
+	if (fatal_signal_pending(current) || !dgem_memory_begin((u64)count << PAGE_SHIFT))
+		return 0;
+	for (i = 0; i < count; i++) {
+		pages[i] = dgem_mem_alloc_pages(dev, DGEM_GFP | __GFP_ZERO, 0, zone);
+		if (!pages[i])
+			break;
+	}
+	dgem_memory_end((u64)count << PAGE_SHIFT);
+	cond_resched();
+	return i;
+}
+
+static void *dgem_vmalloc_map(size_t size, struct device *dev)
+{
+	unsigned long done = 0, count = size >> PAGE_SHIFT, some;
 	struct page **pages;
+	void *vaddr = NULL;
 	gfp_t zone = 0;
-	void *vaddr;
 
 	pages = kvmalloc_array(count, sizeof(*pages), DGEM_GFP);
 	if (!pages)
 		return NULL;
-
-	for (i = 0; i < count; i++) {
-		pages[i] = fatal_signal_pending(current) ? NULL :
-			   dgem_mem_alloc_pages(dev, DGEM_GFP_VMALLOC, 0, &zone);
-		cond_resched();
-		if (!pages[i])
-			goto err_free;
-	}
+	do {
+		some = dgem_vmalloc_some(dev, pages + done,
+					 min(count - done, DGEM_GRANULE >> PAGE_SHIFT), &zone);
+		done += some;
+	} while (some && done < count);
 	/* from here on vfree() gives back the pages and the array */
-	vaddr = vmap(pages, count, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
-	if (!vaddr)
-		goto err_free;
-	return vaddr;
+	if (done == count)
+		vaddr = vmap(pages, count, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL);
+	if (vaddr)
+		return vaddr;
 
-err_free:
-	while (i--)
-		__free_page(pages[i]);
+	while (done--)
+		__free_page(pages[done]);
 	kvfree(pages);
 	return NULL;
 }
@@ -95,22 +109,14 @@ static int dgem_vmalloc_alloc(struct dgem_object *obj, const struct drm_dgem_cre
 	if (obj->base.size >> PAGE_SHIFT >= totalram_pages() ||
 	    !dgem_vmalloc_room(obj->base.size))
 		return -ENOMEM;
-	if (!dgem_memory_begin(obj->base.size))
-		goto out_room;
-	if (dgem_dma_reach(dev) == DGEM_REACH_SOME)
-		obj->vaddr = dgem_vmalloc_within(obj->base.size, dev);
-	else
-		obj->vaddr = __vmalloc(obj->base.size, DGEM_GFP_VMALLOC);
-	dgem_memory_end(obj->base.size);
-	if (!obj->vaddr)
-		goto out_room;
-
+	obj->vaddr = dgem_vmalloc_map(obj->base.size,
+				      dgem_dma_reach(dev) == DGEM_REACH_SOME ? dev : NULL);
+	if (!obj->vaddr) {
+		atomic_long_sub(obj->base.size, &dgem_vmalloc_bytes);
+		return -ENOMEM;
+	}
 	obj->cache_granted = DRM_DGEM_CACHE_CACHED;
 	return 0;
-
-out_room:
-	atomic_long_sub(obj->base.size, &dgem_vmalloc_bytes);
-	return -ENOMEM;
 }
 
 static void dgem_vmalloc_free(struct dgem_object *obj)
@@ -145,6 +151,5 @@ const struct dgem_mem_ops dgem_mem_vmalloc = {
 	.free = dgem_vmalloc_free,
 	.pfn = dgem_vmalloc_pfn,
 	.at = dgem_mem_vaddr_at,
-	.vmap = dgem_mem_vaddr_vmap,
 	.held = dgem_vmalloc_held,
 };

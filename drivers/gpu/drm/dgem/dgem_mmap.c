@@ -5,6 +5,8 @@
 
 #include <linux/align.h>
 #include <linux/dma-buf.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/iosys-map.h>
 #include <linux/minmax.h>
@@ -251,19 +253,18 @@ static vm_fault_t dgem_return_page(struct vm_fault *vmf, struct dgem_object *obj
 static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj, bool *fits)
 {
 	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
-	unsigned long addr = vmf->address & PAGE_MASK, pfn;
 	bool write = vmf->flags & FAULT_FLAG_WRITE;
 	struct dgem_batch batch;
-	u64 page, run;
+	unsigned long pfn;
 	pmd_t pmd;
+	u64 run;
 
-	if (obj->base.size < PMD_SIZE || !dgem_view_page(&view, addr, &page))
-		return VM_FAULT_FALLBACK;
-	pfn = obj->ops->pfn(obj, page, &run);
-	if (!run || !dgem_view_pmd(&view, addr, pfn, PMD_SHIFT, &batch))
+	if (obj->base.size < PMD_SIZE ||
+	    !dgem_view_batch(&view, vmf->address, PTRS_PER_PTE, &batch) ||
+	    batch.count < PTRS_PER_PTE)
 		return VM_FAULT_FALLBACK;
 	pfn = obj->ops->pfn(obj, batch.page, &run);
-	if (run < batch.count)
+	if (run < batch.count || !IS_ALIGNED(pfn, PTRS_PER_PTE))
 		return VM_FAULT_FALLBACK;
 
 	*fits = true;
@@ -271,8 +272,10 @@ static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj,
 	pmd = pmdp_get_lockless(vmf->pmd);
 	if (!pmd_none(pmd) && !pmd_leaf(pmd))
 		return VM_FAULT_FALLBACK;
+	/* the kernel would warn of a table that comes meanwhile, if the page were to be written */
 	if (dgem_has_folios(obj))
-		return vmf_insert_folio_pmd(vmf, page_folio(pfn_to_page(pfn)), write);
+		return vmf_insert_folio_pmd(vmf, page_folio(pfn_to_page(pfn)),
+					    write && pmd_leaf(pmd));
 	return vmf_insert_pfn_pmd(vmf, pfn, write);
 }
 #else
@@ -285,16 +288,21 @@ static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj,
 /* wait for the reservation lock without mmap_lock, if the caller can do without */
 static vm_fault_t dgem_fault_wait(struct vm_fault *vmf, struct drm_gem_object *gem)
 {
+	struct file *file;
+
 	if (!fault_flag_allow_retry_first(vmf->flags))
 		return dma_resv_lock_interruptible(gem->resv, NULL) ? VM_FAULT_NOPAGE : 0;
 	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
 		return VM_FAULT_RETRY;
 
+	/* the object does not keep its device, nor us */
+	file = get_file(vmf->vma->vm_file);
 	drm_gem_object_get(gem);
 	mmap_read_unlock(vmf->vma->vm_mm);
 	if (!dma_resv_lock_interruptible(gem->resv, NULL))
 		dma_resv_unlock(gem->resv);
 	drm_gem_object_put(gem);
+	fput(file);
 	return VM_FAULT_RETRY;
 }
 

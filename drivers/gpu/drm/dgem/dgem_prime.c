@@ -89,6 +89,9 @@ static struct sg_table *dgem_dmabuf_map(struct dma_buf_attachment *attach,
 	/* the DMA API warns of who has none */
 	if (!attach->dev->dma_mask)
 		return ERR_PTR(-EOPNOTSUPP);
+	/* what nobody else cleans must not be thrown away: 32-bit ARM would do so for this one */
+	if (dir == DMA_FROM_DEVICE && !obj->coherent && !obj->own_sync)
+		dir = DMA_BIDIRECTIONAL;
 	map = dgem_mapping_create(obj, attach->dev, DGEM_MAPPING_IMPORTER, dir, 0, gem->size);
 	if (IS_ERR(map)) {
 		drm_dbg_prime(gem->dev, "%s gets no %s object: %ld\n", dev_name(attach->dev),

@@ -178,7 +178,8 @@ static atomic64_t dgem_memory_coming;
 
 /**
  * dgem_memory_begin - ask whether the machine has memory to spare
- * @bytes: what is going to be allocated from the page allocator
+ * @bytes: what is going to be allocated from the page allocator, granules at most; 0 asks for
+ *	something small, and needs no dgem_memory_end()
  *
  * The OOM killer wakes for whoever finds no memory next, and ends others than the one that has it
  * all: what an object has is in nobody's resident set. So the last 32nd of the machine's memory is
@@ -189,27 +190,10 @@ static atomic64_t dgem_memory_coming;
  */
 bool dgem_memory_begin(u64 bytes)
 {
-	s64 pages = si_mem_available() - (s64)global_zone_page_state(NR_FREE_CMA_PAGES);
-	s64 coming = atomic64_add_return(bytes, &dgem_memory_coming);
+	s64 spare = si_mem_available() - (s64)global_zone_page_state(NR_FREE_CMA_PAGES) -
+		    (s64)totalram_pages() / 32;
 
-	if (pages - (s64)totalram_pages() / 32 >= coming >> PAGE_SHIFT)
-		return true;
-	atomic64_sub(bytes, &dgem_memory_coming);
-	return false;
-}
-
-/**
- * dgem_memory_spare - ask the same for something small
- *
- * Return: true if the machine has memory to spare.
- */
-bool dgem_memory_spare(void)
-{
-	bool spare = dgem_memory_begin(0);
-
-	if (spare)
-		dgem_memory_end(0);
-	return spare;
+	return spare > 0 && !dgem_quota_add(&dgem_memory_coming, bytes, (u64)spare << PAGE_SHIFT);
 }
 
 /**

@@ -60,7 +60,6 @@ void dgem_account_put(struct dgem_account *account);
 int dgem_quota_charge(struct dgem_object *obj, u64 bytes);
 void dgem_quota_uncharge(struct dgem_object *obj, u64 bytes);
 bool dgem_memory_begin(u64 bytes);
-bool dgem_memory_spare(void);
 void dgem_memory_end(u64 bytes);
 int dgem_quota_take_offset(struct dgem_object *obj, struct dgem_account *account);
 void dgem_quota_release(struct dgem_object *obj);

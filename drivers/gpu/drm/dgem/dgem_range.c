@@ -531,32 +531,3 @@ void dgem_batch_grow(struct dgem_batch *batch, unsigned int asked, unsigned int 
 	batch->count = end - first;
 }
 EXPORT_SYMBOL_IF_KUNIT(dgem_batch_grow);
-
-/**
- * dgem_view_pmd - tell whether a huge page can be mapped around an address
- * @v: what the address' area shows
- * @addr: the address
- * @pfn: page frame of the page that @addr shows
- * @pmd_shift: PMD_SHIFT
- * @batch: where to put the pages of the huge page
- *
- * That the pages follow each other in memory is for the caller to know.
- *
- * Return: true if the area and the object have the whole of the huge page, and it starts at a
- * multiple of its size both in memory and in the address space. Otherwise nothing is written.
- */
-bool dgem_view_pmd(const struct dgem_view *v, unsigned long addr, u64 pfn, unsigned int pmd_shift,
-		   struct dgem_batch *batch)
-{
-	unsigned int pages = 1U << (pmd_shift - PAGE_SHIFT);
-	struct dgem_batch whole;
-
-	if ((pfn ^ (addr >> PAGE_SHIFT)) & (pages - 1))
-		return false;
-	if (!dgem_view_batch(v, addr, pages, &whole) || whole.count != pages)
-		return false;
-
-	*batch = whole;
-	return true;
-}
-EXPORT_SYMBOL_IF_KUNIT(dgem_view_pmd);

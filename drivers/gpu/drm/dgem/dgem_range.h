@@ -181,7 +181,5 @@ bool dgem_view_batch(const struct dgem_view *v, unsigned long addr, unsigned int
 		     struct dgem_batch *batch);
 void dgem_batch_grow(struct dgem_batch *batch, unsigned int asked, unsigned int before,
 		     unsigned int after);
-bool dgem_view_pmd(const struct dgem_view *v, unsigned long addr, u64 pfn, unsigned int pmd_shift,
-		   struct dgem_batch *batch);
 
 #endif

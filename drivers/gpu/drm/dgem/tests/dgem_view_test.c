@@ -161,69 +161,6 @@ static void dgem_view_batch_ends_test(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dgem_view_batch(&big, AT(40), 16, &batch));
 }
 
-static void check_pmd(struct kunit *test, const struct dgem_view *v, unsigned long addr)
-{
-	unsigned long huge = addr & ~(AT(4) - 1);
-	unsigned long slot = (addr >> PAGE_SHIFT) % 4;
-	unsigned int i;
-	u64 page, pfn;
-
-	for (pfn = 400; pfn < 404; pfn++) {
-		struct dgem_batch batch = { 1, 2, 3 };
-		bool ret = pfn % 4 == slot;
-
-		for (i = 0; i < 4; i++)
-			ret &= shows(v, huge + AT(i), &page);
-		ret = ret && shows(v, huge, &page);
-
-		KUNIT_ASSERT_EQ(test, dgem_view_pmd(v, addr, pfn, PAGE_SHIFT + 2, &batch), ret);
-		KUNIT_ASSERT_EQ(test, batch.addr, ret ? huge : 1);
-		KUNIT_ASSERT_EQ(test, batch.page, ret ? page : 2);
-		KUNIT_ASSERT_EQ(test, batch.count, ret ? 4 : 3);
-	}
-}
-
-static void dgem_view_pmd_every_test(struct kunit *test)
-{
-	every_view(test, check_pmd);
-}
-
-struct pmd_case {
-	const char *desc;
-	struct dgem_view v;
-	unsigned long addr;
-	u64 pfn;
-	bool ret;
-};
-
-/* huge pages of 512 pages */
-static const struct pmd_case pmd_cases[] = {
-	{ "exact", { AT(512), AT(1024), 0, 512 }, AT(512), 1024, true },
-	{ "last page of it", { AT(512), AT(1024), 0, 512 }, AT(1023), 1535, true },
-	{ "area ends one page short", { AT(512), AT(1023), 0, 512 }, AT(512), 1024, false },
-	{ "area begins one page late", { AT(513), AT(1024), 1, 512 }, AT(513), 1025, false },
-	{ "object ends one page short", { AT(512), AT(1024), 0, 511 }, AT(512), 1024, false },
-	{ "memory one page off", { AT(512), AT(1024), 0, 512 }, AT(512), 1025, false },
-	{ "memory one page off, below", { AT(512), AT(1024), 0, 512 }, AT(512), 1023, false },
-	{ "address of the object off", { AT(513), AT(1536), 0, 1023 }, AT(1024), 1535, false },
-	{ "second of three", { AT(512), AT(2048), 0, 1536 }, AT(1030), 4102, true },
-	{ "frame above 2^32", { AT(512), AT(1024), 0, 512 }, AT(515), BIT_ULL(32) + 3, true },
-	{ "frame above 2^32, off", { AT(512), AT(1024), 0, 512 }, AT(515), BIT_ULL(32), false },
-};
-
-KUNIT_ARRAY_PARAM_DESC(pmd, pmd_cases, desc);
-
-static void dgem_view_pmd_test(struct kunit *test)
-{
-	const struct pmd_case *c = test->param_value;
-	struct dgem_batch batch = { 1, 2, 3 };
-	bool ret;
-
-	ret = dgem_view_pmd(&c->v, c->addr, c->pfn, PAGE_SHIFT + 9, &batch);
-	KUNIT_EXPECT_EQ(test, ret, c->ret);
-	KUNIT_EXPECT_EQ(test, batch.count, c->ret ? 512 : 3);
-}
-
 static const struct grow_case {
 	const char *desc;
 	/* pages of the table's batch, the one asked for, and what is mapped beside it */
@@ -263,8 +200,6 @@ static struct kunit_case dgem_view_tests[] = {
 	KUNIT_CASE_PARAM(dgem_view_page_test, view_gen_params),
 	KUNIT_CASE(dgem_view_batch_test),
 	KUNIT_CASE(dgem_view_batch_ends_test),
-	KUNIT_CASE(dgem_view_pmd_every_test),
-	KUNIT_CASE_PARAM(dgem_view_pmd_test, pmd_gen_params),
 	KUNIT_CASE_PARAM(dgem_batch_grow_test, grow_gen_params),
 	{}
 };
