@@ -51,8 +51,8 @@ SLOW = "-dgem_direct_io"
 IMPORTER = "-@dgem_stall@(?!foreign-lock$)"
 NO_IMPORTER = "-@dgem_stall@foreign-lock$"
 NO_ENGINE = ("-dgem_charge -dgem_configfs -dgem_debugfs -dgem_dumb -dgem_fault -dgem_fdinfo "
-             "-dgem_hostile_purge -dgem_mmap -dgem_quota -dgem_stall -dgem_starve -dgem_unbind "
-             "-dgem_vma -@dgem_race@(?!mappings$) -@dgem_mappings@unbind-(?!io$)")
+             "-dgem_hostile_purge -dgem_mmap -dgem_quota -dgem_reach -dgem_stall -dgem_starve "
+             "-dgem_unbind -dgem_vma -@dgem_race@(?!mappings$) -@dgem_mappings@unbind-(?!io$)")
 POOL = ["--append", "memmap=16M$0x8000000"]
 LOAD = "load pool=16M@0x8000000"
 ICOUNT = ["--icount", "3", "--smp", "1", "--edu", "--load", "edu_dma", *POOL]

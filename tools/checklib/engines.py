@@ -89,10 +89,12 @@ BOARDS = (
         ["dmatest", "load", f"igt dgem_iommu {JOBS} {MEMORY}", "unload"], 3600),
     Row("zcu102", "3 x ZDMA", "44 bits, not coherent; device-tree instance",
         ["-m", "1G", "-smp", "2"],
-        ["dmatest", "load", f"igt {JOBS} {MEMORY}", "unload"], 3600),
+        ["dmatest", "load", f"igt {JOBS} {MEMORY} dgem_reach", "unload"], 3600),
 )
 NEAR_CMA = ["edu_dma.dma_bits=32", "cma=64M"]
-APPEND = {"q35-sleep": NEAR_CMA, "virt": NEAR_CMA, "virt-smmu": ["cma=64M"], "zcu102": []}
+# The rest of a board's memory is what its device tree has for memory without struct pages.
+TREE_MEMORY = ["mem=896M"]
+APPEND = {"q35-sleep": NEAR_CMA, "virt": NEAR_CMA, "virt-smmu": ["cma=64M"], "zcu102": TREE_MEMORY}
 
 
 def build(rows, flavour):

@@ -44,6 +44,10 @@ class Port:
         """(kernel, flavour): Debian's, or ours where there is none."""
         return (KERNEL, STOCK) if PROCESSORS[self.arch].stock else ("newest", "plain")
 
+    def append(self):
+        """Words for the kernel's command line."""
+        return [f"cma={self.cma}", "edu_dma.dma_bits=32"]
+
     def machines(self):
         """With the CPU as the engine, and with a device."""
         memory = ["-m", self.memory]
@@ -52,8 +56,23 @@ class Port:
         yield Boot(f"{self.arch}-edu", memory + VIRTUAL, ["load", DEVICE, "unload"], 3600)
 
 
+class TreePort(Port):
+    """A machine for what only a device tree can say: memory without struct pages, and an instance
+    that snoops among devices that don't."""
+
+    def append(self):
+        """The device tree has the areas of contiguous memory."""
+        return engines.TREE_MEMORY
+
+    def machines(self):
+        """With the instances of the device tree."""
+        yield Boot(f"{self.arch}-tree", ["-m", self.memory, "-smp", "2"],
+                   ["load", "igt dgem_reach", "unload"], 1800)
+
+
 PORTS = (
     Port("arm64", "virt", "1G"),
+    TreePort("arm64", "zcu102", "1G"),
     Port("arm64-16k", "virt", "1G"),
     # Contiguous memory comes in blocks of 512 MiB.
     Port("arm64-64k", "virt", "2G", cma="512M"),
@@ -80,7 +99,7 @@ class PortRun(engines.BoardRun):
         kernel = (StockKernel(name, self.port.arch) if flavour == STOCK else
                   Kernel(name, flavour, self.port.arch)).ensure()
         return board.Board(kernel, TREE, self.port.machine, steps, self.boot.options,
-                           [f"cma={self.port.cma}", "edu_dma.dma_bits=32"])
+                           self.port.append())
 
 
 def runs(out, flavour):

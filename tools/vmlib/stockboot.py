@@ -17,7 +17,7 @@ from .stock import Stock
 EARLY = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "overlay", "crc32c_generic",
          "ext4", "9pnet_virtio", "9p", "configfs", "loop")
 # What tests load.
-PEERS = ("vgem", "udmabuf", "dmatest")
+PEERS = ("vgem", "udmabuf", "dmatest", "zynqmp_dma")
 STOCK = "stock"
 # Not all suites have all processors.
 FOREIGN_SUITES = ("trixie", "sid")
