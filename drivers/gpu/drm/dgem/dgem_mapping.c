@@ -88,7 +88,7 @@ enum dgem_reach dgem_dma_reach(struct device *dev)
 {
 	if (dgem_dma_iommu(dev))
 		return DGEM_REACH_ALL;
-	/* dma_addressing_limited() looks at the last page alone, where buses have their own addresses */
+	/* where a bus has addresses of its own, dma_addressing_limited() knows the last page's */
 	if (dma_addressing_limited(dev) || dev->dma_range_map)
 		return DGEM_REACH_SOME;
 	return dma_max_mapping_size(dev) == SIZE_MAX ? DGEM_REACH_ALL : DGEM_REACH_NONE;
@@ -125,7 +125,7 @@ static bool dgem_dma_direct(struct device *dev, struct page *page)
  */
 bool dgem_dma_reaches(struct device *dev, struct page *page, size_t size)
 {
-	if (dma_max_mapping_size(dev) == SIZE_MAX)
+	if (dma_addressing_limited(dev) && dma_max_mapping_size(dev) == SIZE_MAX)
 		return !dev->dma_range_map &&
 		       page_to_phys(page) + size - 1 <= min_not_zero(dma_get_mask(dev),
 								     dev->bus_dma_limit);
