@@ -267,18 +267,6 @@ static bool has_warned(void)
 	return taint & (1 << 9);
 }
 
-/* What CPU and device see alike is cached only if the device snoops. */
-static bool snoops(int fd)
-{
-	struct drm_dgem_create create = { .size = DGEM_PAGE, .kind = DRM_DGEM_KIND_COHERENT };
-	struct drm_dgem_info info;
-
-	igt_assert_eq(__dgem_create(fd, &create), 0);
-	dgem_info(fd, create.handle, &info);
-	gem_close(fd, create.handle);
-	return info.cache_granted == DRM_DGEM_CACHE_CACHED;
-}
-
 /* An object that has been exported, and what is to stay as it was */
 struct export {
 	int fd, dmabuf;
@@ -292,7 +280,7 @@ struct export {
 static void export_make(struct export *export, int fd, const struct dgem_kind *kind)
 {
 	export->fd = fd;
-	export->snoops = snoops(fd);
+	export->snoops = dgem_snoops(fd);
 	export->errors = dgem_dma_errors();
 	export->warned = has_warned();
 	export->handle = dgem_create_filled(fd, kind, SIZE, 1);
@@ -623,7 +611,7 @@ static void test_order(int fd, const struct dgem_kind *kind)
 	char own[64];
 	int guest;
 
-	igt_require_f(!snoops(fd), "the instance snoops, so nothing is cleaned\n");
+	igt_require_f(!dgem_snoops(fd), "the instance snoops, so nothing is cleaned\n");
 	require_trace();
 	dgem_device_name(fd, own, sizeof(own));
 	export_make(&export, fd, kind);
@@ -693,7 +681,7 @@ static void test_snoop(int fd, const struct dgem_kind *kind)
 	struct log log;
 	int guest, map, sync;
 
-	igt_assert(snoops(fd));
+	igt_assert(dgem_snoops(fd));
 	require_trace();
 	export_make(&export, fd, kind);
 	guest = guest_open();

@@ -4,12 +4,16 @@
  */
 
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "igt.h"
+#include "sw_sync.h"
 
 #include "dgem_child.h"
 #include "dgem_instance.h"
@@ -37,6 +41,10 @@
  * SUBTEST: foreign-lock
  * Description: The same while another instance submits on lazy memory and a buffer that it has
  *		given away, and an import of that buffer, which the engine has mapped, is closed.
+ *
+ * SUBTEST: fences
+ * Description: The same while a client submits jobs on a buffer that it was given and on one of its
+ *		own that has a thousand fences.
  */
 
 IGT_TEST_DESCRIPTION("What one client makes the kernel do keeps no other from its work.");
@@ -47,6 +55,9 @@ IGT_TEST_DESCRIPTION("What one client makes the kernel do keeps no other from it
 /* Passes of which one has to stay below the bound: machines stand still for reasons of their own */
 #define PASSES		3
 #define SAMPLES		25
+/* A buffer's fences, and jobs that wait for them */
+#define FENCES		1000
+#define JOBS		50
 /*
  * A bystander's worst, as a part of the time that all of the memory takes; no less than this, and
  * than so many times of what it takes with nobody else there
@@ -73,6 +84,8 @@ struct crowd {
 	/* a buffer that the aggressor has given away, and its dma-buf */
 	uint32_t given;
 	int given_dmabuf;
+	/* the FENCES timelines of the fences that it has, or NULL */
+	const int *timelines;
 	volatile bool *stop;
 	int64_t worst[DEEDS], alone[DEEDS];
 };
@@ -148,6 +161,32 @@ static int attach_lazy(struct crowd *crowd)
 	if (dmabuf >= 0)
 		close(dmabuf);
 	return __dgem_close(crowd->own, handle) ?: fail(err);
+}
+
+/*
+ * A job waits for all the fences of its buffers: who compares each with each takes long, with a
+ * buffer locked that others need. The jobs are queued until the fences signal, so there are few.
+ */
+static int submit_fences(struct crowd *crowd)
+{
+	static int jobs;
+	struct drm_dgem_submit submit;
+	struct drm_dgem_op ops[2];
+	uint32_t import;
+	int err;
+
+	if (jobs++ >= JOBS) {
+		dgem_sleep_ms(5);
+		return 0;
+	}
+	err = __dgem_import(crowd->own, crowd->dmabuf, &import);
+	if (err)
+		return err;
+	ops[0] = dgem_op_fill(import, DGEM_PAGE, 64, 0x5a, 1);
+	ops[1] = dgem_op_fill(crowd->given, 0, 64, 0x5a, 1);
+	dgem_submit_init(&submit, ops, ARRAY_SIZE(ops));
+	err = __dgem_submit(crowd->own, &submit);
+	return __dgem_close(crowd->own, import) ?: fail(err);
 }
 
 /* Another thread closes the import while a job of the exporter's is submitted. */
@@ -334,6 +373,8 @@ static void run_crowd(struct crowd *crowd, int (*act)(struct crowd *crowd))
 	while (!pass(crowd, act))
 		igt_assert_f(++passes < PASSES, "a bystander is kept waiting, again and again\n");
 
+	for (int i = 0; crowd->timelines && i < FENCES; i++)
+		close(crowd->timelines[i]);
 	close(crowd->dmabuf);
 	dgem_unshare((void *)crowd->stop, DGEM_PAGE);
 	close(crowd->fd);
@@ -387,10 +428,45 @@ static void test_foreign_lock(int fd)
 	dgem_instance_remove(ONE);
 }
 
+static void test_fences(int fd)
+{
+	struct rlimit files = { FENCES + 256, FENCES + 256 }, old;
+	struct crowd crowd = { };
+	int *timelines;
+
+	igt_require_sw_sync();
+	igt_assert_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+	crowd.fd = dgem_instance_start(ONE);
+	crowd.own = dgem_instance_open(ONE);
+	crowd.importer = dgem_instance_open(ONE);
+	crowd.given = dgem_create_contiguous(crowd.own, CHUNK);
+	crowd.given_dmabuf = dgem_export(crowd.own, crowd.given);
+	timelines = calloc(FENCES, sizeof(*timelines));
+	igt_assert(timelines);
+	for (int i = 0; i < FENCES; i++) {
+		struct dma_buf_import_sync_file arg = { .flags = DMA_BUF_SYNC_READ };
+
+		timelines[i] = sw_sync_timeline_create();
+		arg.fd = sw_sync_timeline_create_fence(timelines[i], 1);
+		igt_require_f(!ioctl(crowd.given_dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg),
+			      "this kernel puts no fences into dma-bufs\n");
+		close(arg.fd);
+	}
+	crowd.timelines = timelines;
+	run_crowd(&crowd, submit_fences);
+	free(timelines);
+	close(crowd.given_dmabuf);
+	dgem_instance_remove(ONE);
+	igt_assert_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
 static const struct dgem_test tests[] = {
 	{ "export", "Others' worst while a client exports lazy memory.", test_export },
 	{ "submit", "Others' worst while a client submits on lazy memory.", test_submit },
 	{ "attach", "Others' worst while an instance maps another's memory.", test_attach },
+	{ "fences", "Others' worst while a client submits on a buffer with many fences.",
+	  test_fences },
 	{ "foreign-lock", "Others' worst while an exporter keeps its lock.", test_foreign_lock },
 };
 

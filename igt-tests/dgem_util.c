@@ -598,6 +598,19 @@ bool dgem_kernel_64(void)
 	return sizeof(long) == 8 || strstr(name.machine, "64");
 }
 
+/* what CPU and device see alike is cached only if the device snoops */
+bool dgem_snoops(int fd)
+{
+	struct drm_dgem_create create = { .size = DGEM_PAGE, .kind = DRM_DGEM_KIND_COHERENT };
+	struct drm_dgem_info info;
+
+	if (__dgem_create(fd, &create))
+		return false;
+	dgem_info(fd, create.handle, &info);
+	gem_close(fd, create.handle);
+	return info.cache_granted == DRM_DGEM_CACHE_CACHED;
+}
+
 uint64_t dgem_mappable(void)
 {
 	return sizeof(void *) == 8 ? 1ull << 40 : (1ull << 31) + 4 * DGEM_MIB;

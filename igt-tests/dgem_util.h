@@ -118,6 +118,7 @@ int dgem_kernel(void);
 
 /* Whether it has 64 bits, which 32-bit programs may run on as well */
 bool dgem_kernel_64(void);
+bool dgem_snoops(int fd);
 
 /* The most that a program can map of one object, or a little less: 2 GiB and a bit with 32 bits */
 uint64_t dgem_mappable(void);

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -515,7 +516,8 @@ int dgem_gem_populate(struct dgem_object *obj, u64 offset, u64 length)
 	if (length > ((u64)totalram_pages() << PAGE_SHIFT) + atomic64_read(&obj->charged))
 		return -ENOMEM;
 	for (; !ret && offset < end; offset = round_down(offset, DGEM_GRANULE) + DGEM_GRANULE) {
-		ret = dma_resv_lock_interruptible(obj->base.resv, NULL);
+		ret = fatal_signal_pending(current) ? -EINTR :
+		      dma_resv_lock_interruptible(obj->base.resv, NULL);
 		if (ret)
 			break;
 		ret = dgem_gem_populate_locked(obj, offset, 1);
@@ -760,7 +762,8 @@ int dgem_gem_reach(struct dgem_object *obj, struct device *dev, u32 align, u64 o
 
 	offset = round_down(offset, DGEM_GRANULE);
 	do {
-		ret = dma_resv_lock_interruptible(obj->base.resv, NULL);
+		ret = fatal_signal_pending(current) ? -EINTR :
+		      dma_resv_lock_interruptible(obj->base.resv, NULL);
 		if (ret)
 			return ret;
 		if (!obj->sparse) {

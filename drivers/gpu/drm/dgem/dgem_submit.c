@@ -4,6 +4,8 @@
  */
 
 #include <linux/capability.h>
+#include <linux/dma-fence-array.h>
+#include <linux/dma-resv.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -19,6 +21,7 @@
 #include "dgem_gem.h"
 #include "dgem_job.h"
 #include "dgem_log.h"
+#include "dgem_mem.h"
 #include "dgem_op.h"
 #include "dgem_submit.h"
 #include "dgem_submit_sync.h"
@@ -42,6 +45,8 @@
 
 /* elements of the array of operations may grow up to this */
 #define DGEM_MAX_STRIDE	4096
+/* fences that a job waits for one by one, of all that its objects have */
+#define DGEM_FEW_FENCES	32
 
 /**
  * struct dgem_submit_state - a SUBMIT on its way
@@ -227,26 +232,64 @@ static int dgem_submit_lock(struct dgem_submit_state *state, struct drm_exec *ex
 	return ret;
 }
 
-static int dgem_submit_implicit(struct dgem_submit_state *state)
+/* What the job has to wait for of its objects; @fences may be NULL to ask how many at most. */
+static unsigned int dgem_submit_fences(struct dgem_submit_state *state, struct dma_fence **fences)
 {
-	struct drm_sched_job *job = &state->job->base;
+	bool implicit = !(state->args->flags & DRM_DGEM_SUBMIT_NO_IMPLICIT);
 	struct dgem_engine_job *work = &state->job->work;
+	struct dma_fence *fence, *last = NULL;
+	struct dma_resv_iter cursor;
+	unsigned int count = 0;
 	u32 i;
-	int ret;
 
 	for (i = 0; i < work->ref_count; i++) {
-		struct drm_gem_object *gem = &work->refs[i].obj->base;
-
-		if (state->args->flags & DRM_DGEM_SUBMIT_NO_IMPLICIT)
-			ret = drm_sched_job_add_resv_dependencies(job, gem->resv,
-								  DMA_RESV_USAGE_KERNEL);
-		else
-			ret = drm_sched_job_add_implicit_dependencies(job, gem,
-								      work->refs[i].write);
-		if (ret)
-			return ret;
+		dma_resv_for_each_fence(&cursor, work->refs[i].obj->base.resv,
+					implicit ? dma_resv_usage_rw(work->refs[i].write) :
+					DMA_RESV_USAGE_KERNEL, fence) {
+			/* mostly all objects have that of the job before */
+			if (fence == last || (fences && dma_fence_is_signaled(fence)))
+				continue;
+			last = fence;
+			if (fences)
+				fences[count] = dma_fence_get(fence);
+			count++;
+		}
 	}
-	return 0;
+	return count;
+}
+
+/*
+ * The scheduler compares each dependency with all that it has, and others wait for the reservations
+ * meanwhile: where there are many, they become one.
+ */
+static int dgem_submit_implicit(struct dgem_submit_state *state)
+{
+	struct dma_fence *few[DGEM_FEW_FENCES], **fences = few;
+	unsigned int i, count = dgem_submit_fences(state, NULL);
+	struct drm_sched_job *job = &state->job->base;
+	struct dma_fence_array *all;
+	int ret = 0;
+
+	if (count > DGEM_FEW_FENCES)
+		fences = kmalloc_array(count, sizeof(*fences), DGEM_GFP);
+	if (!fences)
+		return -ENOMEM;
+	count = dgem_submit_fences(state, fences);
+	if (fences != few && count) {
+		all = dma_fence_array_create(count, fences, dma_fence_context_alloc(1), 1);
+		if (all)
+			return drm_sched_job_add_dependency(job, &all->base);
+		ret = -ENOMEM;
+	}
+	for (i = 0; i < count; i++) {
+		if (ret)
+			dma_fence_put(fences[i]);
+		else
+			ret = drm_sched_job_add_dependency(job, fences[i]);
+	}
+	if (fences != few)
+		kfree(fences);
+	return ret;
 }
 
 static enum dma_resv_usage dgem_submit_usage(const struct dgem_submit_state *state, bool write)

@@ -111,6 +111,13 @@ static inline int dgem_compat_sched_init(struct drm_gpu_scheduler *sched,
 #define drm_sched_init(sched, args)	dgem_compat_sched_init(sched, args)
 #endif
 
+/* see flags.mk */
+#ifdef DGEM_HAS_SIGNAL_ON_ANY
+#include <linux/dma-fence-array.h>
+#define dma_fence_array_create(count, fences, context, seqno) \
+	dma_fence_array_create(count, fences, context, seqno, false)
+#endif
+
 /*
  * 6.17: jobs know their client. Stable kernels took that over at some point of their own, so ask
  * the prototype.

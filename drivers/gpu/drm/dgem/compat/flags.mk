@@ -11,3 +11,9 @@ subdir-ccflags-y += -idirafter $(dgem-compat)/include
 dgem-sched-init-args := $(shell grep -qs '^struct drm_sched_init_args' \
 				$(srctree)/include/drm/gpu_scheduler.h && echo y)
 subdir-ccflags-$(dgem-sched-init-args) += -DDGEM_HAS_SCHED_INIT_ARGS
+
+# An array of fences may be signalled by any of them, which nobody has asked for; and stable kernels
+# may take over that it no longer may.
+dgem-signal-on-any := $(shell grep -qs 'bool signal_on_any' \
+			      $(srctree)/include/linux/dma-fence-array.h && echo y)
+subdir-ccflags-$(dgem-signal-on-any) += -DDGEM_HAS_SIGNAL_ON_ANY
