@@ -395,7 +395,7 @@ struct drm_dgem_info {
  * The first call for an import takes a range of mmap offsets for it, on the file's account.
  *
  * Errors: -ENOENT for an unknown handle, -EINVAL for a non-zero @flags, -EOPNOTSUPP for an object
- * that cannot be mapped, -EOVERFLOW or -ENOMEM for an import.
+ * that cannot be mapped, -EOVERFLOW for an import, if the file has used up its share of offsets.
  */
 struct drm_dgem_mmap {
 	/** @handle: in: the object */

@@ -72,7 +72,7 @@ struct dgem_device {
 
 	/**
 	 * @objects_lock: protects @objects, and is held as an object gets its mmap offset.
-	 * Innermost: nothing is allocated under it
+	 * Nothing is allocated under it, and no lock waited for but that of the offsets
 	 */
 	struct mutex objects_lock;
 	/** @objects: &dgem_object.node of all objects */

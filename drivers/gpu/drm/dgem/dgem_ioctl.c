@@ -178,7 +178,7 @@ int dgem_ioctl_create(struct drm_device *drm, void *data, struct drm_file *file)
  * @drm: the instance
  * @args: width, height and bits a pixel, whose product DRM has checked
  *
- * Return: 0, -EINVAL or -ENOMEM.
+ * Return: 0, -EINVAL, or as for a contiguous object, see &struct drm_dgem_create.
  */
 int dgem_dumb_create(struct drm_file *file, struct drm_device *drm,
 		     struct drm_mode_create_dumb *args)

@@ -34,9 +34,10 @@
  *
  * Only the instance's own mapping cleans the CPU caches as it is made. The others leave them alone
  * (DMA_ATTR_SKIP_CPU_SYNC): memory belongs to the devices unless a window of CPU access is open. So
- * a mapping is synced by itself in two cases only: if swiotlb has a copy of the memory, or if its
- * device is not coherent while the instance's own device is, for which nothing was ever cleaned.
- * Such a mapping is synced when it is made, when it goes, and in every window.
+ * a mapping is synced by itself in three cases only: if swiotlb has a copy of the memory; if its
+ * device is not coherent while the instance's own device is, for which nothing was ever cleaned; or
+ * if it is of memory that is not ours to clean (user memory). Such a mapping is synced when it is
+ * made, when it goes, and in every window.
  *
  * The order is that of the list in both directions. Towards the devices, the instance's own mapping
  * cleans first, so nothing dirty is left when an importer's mapping is invalidated; towards the

@@ -61,8 +61,9 @@
  * - Mappings are VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP: they can't grow, nobody takes references
  *   to their pages, and core dumps leave them out. Copy-on-write mappings are refused. Objects made
  *   for direct I/O are mapped without VM_PFNMAP, see below.
- * - After the instance is gone, and for memory that was purged or can't be had: SIGBUS. Out of
- *   memory would be a reason to try again for ever.
+ * - After the instance is gone, and for memory that was purged or can't be had: SIGBUS. To tell the
+ *   kernel that the object's memory can't be had would have it try again for ever; what it lacks
+ *   itself, a page table, it is told.
  * - Faults take no lock of ours, unless the object's memory may come and go: what a fault finds
  *   stays under the reservation lock alone. If somebody else has that, mmap_lock is given back
  *   before the fault waits for it, and a signal ends the wait.

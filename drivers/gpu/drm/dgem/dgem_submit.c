@@ -33,9 +33,9 @@
  * A SUBMIT goes through stages, and only the last can't fail: copy in and check everything; collect
  * what to wait for and what to signal; pin the objects, and bring their memory and make it
  * reachable for the engine, one object and one granule after the other; lock the reservations of
- * all objects, add the implicit dependencies; arm, queue, and publish the job's fence in the
- * objects and syncobjs, which keeps their memory instead of the pins. A failure on the way leaves
- * nothing behind but memory that has come.
+ * all objects, add the implicit dependencies, in a time that does not grow with the square of their
+ * number; arm, queue, and publish the job's fence in the objects and syncobjs, which keeps their
+ * memory instead of the pins. A failure on the way leaves nothing behind but memory that has come.
  *
  * User memory is copied, and foreign locks are waited for, outside of drm_dev_enter(): one SRCU
  * serves all DRM devices, and unplugging any of them would wait, too.
