@@ -428,6 +428,42 @@ static void test_foreign_lock(int fd)
 	dgem_instance_remove(ONE);
 }
 
+static void add_fences(int dmabuf, const int *timelines)
+{
+	for (int i = 0; i < FENCES; i++) {
+		struct dma_buf_import_sync_file arg = { .flags = DMA_BUF_SYNC_READ };
+
+		arg.fd = sw_sync_timeline_create_fence(timelines[i], 1);
+		igt_require_f(!ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg),
+			      "this kernel puts no fences into dma-bufs\n");
+		close(arg.fd);
+	}
+}
+
+/* More than a job may have to wait for */
+static void check_most(int fd, const int *timelines)
+{
+	struct drm_dgem_submit submit;
+	struct drm_dgem_op ops[5];
+	uint32_t handles[5];
+
+	for (int i = 0; i < ARRAY_SIZE(ops); i++) {
+		int dmabuf;
+
+		handles[i] = dgem_create_contiguous(fd, DGEM_PAGE);
+		dmabuf = dgem_export(fd, handles[i]);
+		add_fences(dmabuf, timelines);
+		close(dmabuf);
+		ops[i] = dgem_op_fill(handles[i], 0, 64, 0x5a, 1);
+	}
+	dgem_submit_init(&submit, ops, ARRAY_SIZE(ops));
+	igt_assert_eq(__dgem_submit(fd, &submit), -ENOSPC);
+	dgem_submit_init(&submit, ops, ARRAY_SIZE(ops) - 1);
+	igt_assert_eq(__dgem_submit(fd, &submit), 0);
+	for (int i = 0; i < ARRAY_SIZE(ops); i++)
+		gem_close(fd, handles[i]);
+}
+
 static void test_fences(int fd)
 {
 	struct rlimit files = { FENCES + 256, FENCES + 256 }, old;
@@ -444,15 +480,10 @@ static void test_fences(int fd)
 	crowd.given_dmabuf = dgem_export(crowd.own, crowd.given);
 	timelines = calloc(FENCES, sizeof(*timelines));
 	igt_assert(timelines);
-	for (int i = 0; i < FENCES; i++) {
-		struct dma_buf_import_sync_file arg = { .flags = DMA_BUF_SYNC_READ };
-
+	for (int i = 0; i < FENCES; i++)
 		timelines[i] = sw_sync_timeline_create();
-		arg.fd = sw_sync_timeline_create_fence(timelines[i], 1);
-		igt_require_f(!ioctl(crowd.given_dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &arg),
-			      "this kernel puts no fences into dma-bufs\n");
-		close(arg.fd);
-	}
+	check_most(crowd.own, timelines);
+	add_fences(crowd.given_dmabuf, timelines);
 	crowd.timelines = timelines;
 	run_crowd(&crowd, submit_fences);
 	free(timelines);

@@ -47,6 +47,8 @@
 #define DGEM_MAX_STRIDE	4096
 /* fences that a job waits for one by one, of all that its objects have */
 #define DGEM_FEW_FENCES	32
+/* and at all: the kernel keeps 48 bytes of each, as long as the job waits */
+#define DGEM_MAX_FENCES	4096
 
 /**
  * struct dgem_submit_state - a SUBMIT on its way
@@ -270,6 +272,8 @@ static int dgem_submit_implicit(struct dgem_submit_state *state)
 	struct dma_fence_array *all;
 	int ret = 0;
 
+	if (count > DGEM_MAX_FENCES)
+		return -ENOSPC;
 	if (count > DGEM_FEW_FENCES)
 		fences = kmalloc_array(count, sizeof(*fences), DGEM_GFP);
 	if (!fences)
