@@ -56,9 +56,10 @@ struct dgem_mem_ops {
 	bool (*offered)(struct dgem_device *ddev);
 	/**
 	 * @alloc: allocate &drm_gem_object.size bytes of zeroed memory, clean for the instance's
-	 * own device unless @own_map does so, in the cache mode &dgem_object.cache_asked; set &dgem_object.cache_granted,
-	 * @coherent, @resource and, if there is @sync, @own_sync. NULL: user space can't create
-	 * this kind. No lock is held. Returns 0 or -ENOMEM, or what is wrong with the source.
+	 * own device unless @own_map does so, in the cache mode &dgem_object.cache_asked; set
+	 * &dgem_object.cache_granted, @coherent, @resource and, if there is @sync, @own_sync. NULL:
+	 * user space can't create this kind. No lock is held. Returns 0 or -ENOMEM, or what is
+	 * wrong with the source.
 	 */
 	int (*alloc)(struct dgem_object *obj, const struct drm_dgem_create *args);
 	/** @free: give back what the object holds */

@@ -45,8 +45,9 @@
  *
  * The memory is allocated for the instance's own device, which sits behind no IOMMU, so it is
  * physically contiguous; the engine and importers get it by a scatterlist of the same pages, or, if
- * it comes from a region that the kernel does not map ("no-map"), by its physical address. Windows of CPU access need nothing here, and users need none: an engine that would work
- * on a bounced copy of it is not offered such memory, or does not get it.
+ * it comes from a region that the kernel does not map ("no-map"), by its physical address. Windows
+ * of CPU access need nothing here, and users need none: an engine that would work on a bounced copy
+ * of it is not offered such memory, or does not get it.
  */
 
 /**
