@@ -225,10 +225,9 @@ static vm_fault_t dgem_insert_pages(const struct dgem_table_fill *fill, bool wri
 	return ret;
 }
 
-static vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *obj)
+static inline vm_fault_t dgem_insert_batch(struct vm_fault *vmf, struct dgem_object *obj,
+					   bool table)
 {
-	bool table = IS_ENABLED(CONFIG_X86) && obj->cache_granted == DRM_DGEM_CACHE_CACHED &&
-		     !dgem_has_folios(obj);
 	struct dgem_view view = dgem_vma_view(&obj->base, vmf->vma);
 	struct dgem_table_fill fill = { .obj = obj, .vma = vmf->vma };
 
@@ -260,8 +259,7 @@ static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj,
 	pmd_t pmd;
 	u64 run;
 
-	if (obj->base.size < PMD_SIZE ||
-	    !dgem_view_batch(&view, vmf->address, PTRS_PER_PTE, &batch) ||
+	if (!dgem_view_batch(&view, vmf->address, PTRS_PER_PTE, &batch) ||
 	    batch.count < PTRS_PER_PTE)
 		return VM_FAULT_FALLBACK;
 	pfn = obj->ops->pfn(obj, batch.page, &run);
@@ -285,6 +283,18 @@ static vm_fault_t dgem_insert_pmd(struct vm_fault *vmf, struct dgem_object *obj,
 	return VM_FAULT_FALLBACK;
 }
 #endif
+
+/* what follows where no huge page was put in */
+static vm_fault_t dgem_insert_folios(struct vm_fault *vmf, struct dgem_object *obj, vm_fault_t ret,
+				     bool fits)
+{
+	if (ret & VM_FAULT_FALLBACK && !fits)
+		ret = dgem_insert_batch(vmf, obj, false);
+	/* a table that is gone again looks like one for which there was no memory */
+	if (ret & (VM_FAULT_FALLBACK | VM_FAULT_OOM))
+		ret = dgem_return_page(vmf, obj);
+	return ret;
+}
 
 /* wait for the reservation lock without mmap_lock, if the caller can do without */
 static vm_fault_t dgem_fault_wait(struct vm_fault *vmf, struct drm_gem_object *gem)
@@ -319,6 +329,9 @@ static inline vm_fault_t dgem_fault_begin(struct vm_fault *vmf, struct dgem_obje
 	vm_fault_t ret;
 
 	if (unlikely(dgem_gem_changes(obj))) {
+		/* an area may be longer than the object; others look when they map */
+		if (dgem_vmf_page(gem, vmf) >= gem->size >> PAGE_SHIFT)
+			return VM_FAULT_SIGBUS;
 		if (!dma_resv_trylock(gem->resv)) {
 			ret = huge ? VM_FAULT_FALLBACK : dgem_fault_wait(vmf, gem);
 			if (ret)
@@ -347,22 +360,22 @@ static inline void dgem_fault_end(struct dgem_object *obj, int idx)
 static vm_fault_t dgem_fault(struct vm_fault *vmf)
 {
 	struct dgem_object *obj = to_dgem_object(vmf->vma->vm_private_data);
-	bool fits = false, folios = dgem_has_folios(obj);
-	vm_fault_t ret;
+	vm_fault_t ret = VM_FAULT_FALLBACK;
+	bool fits = false;
+	vm_fault_t err;
 	int idx;
 
-	/* an area may be longer than what is left of the object */
-	if (dgem_vmf_page(&obj->base, vmf) >= obj->base.size >> PAGE_SHIFT)
-		return VM_FAULT_SIGBUS;
-	ret = dgem_fault_begin(vmf, obj, false, &idx);
-	if (ret)
-		return ret;
-	ret = dgem_insert_pmd(vmf, obj, &fits);
-	if (ret & VM_FAULT_FALLBACK && !(fits && folios))
-		ret = dgem_insert_batch(vmf, obj);
-	/* a table that is gone again looks like one for which there was no memory */
-	if (folios && ret & (VM_FAULT_FALLBACK | VM_FAULT_OOM))
-		ret = dgem_return_page(vmf, obj);
+	err = dgem_fault_begin(vmf, obj, false, &idx);
+	if (err)
+		return err;
+	/* small objects should not pay for what large ones have */
+	if (obj->base.size >= PMD_SIZE)
+		ret = dgem_insert_pmd(vmf, obj, &fits);
+	if (unlikely(dgem_has_folios(obj)))
+		ret = dgem_insert_folios(vmf, obj, ret, fits);
+	else if (ret & VM_FAULT_FALLBACK)
+		ret = dgem_insert_batch(vmf, obj, IS_ENABLED(CONFIG_X86) &&
+					obj->cache_granted == DRM_DGEM_CACHE_CACHED);
 	dgem_fault_end(obj, idx);
 	return ret;
 }
@@ -375,7 +388,7 @@ static vm_fault_t dgem_huge_fault(struct vm_fault *vmf, unsigned int order)
 	bool fits;
 	int idx;
 
-	if (order != PMD_ORDER || dgem_vmf_page(&obj->base, vmf) >= obj->base.size >> PAGE_SHIFT)
+	if (order != PMD_ORDER)
 		return VM_FAULT_FALLBACK;
 	ret = dgem_fault_begin(vmf, obj, true, &idx);
 	if (ret)
