@@ -89,10 +89,12 @@ enum dgem_reach dgem_dma_reach(struct device *dev)
 {
 	if (dgem_dma_iommu(dev))
 		return DGEM_REACH_ALL;
-	/* where a bus has addresses of its own, dma_addressing_limited() knows the last page's */
-	if (dma_addressing_limited(dev) || dev->dma_range_map)
+	if (dma_addressing_limited(dev))
 		return DGEM_REACH_SOME;
-	return dma_max_mapping_size(dev) == SIZE_MAX ? DGEM_REACH_ALL : DGEM_REACH_NONE;
+	if (dma_max_mapping_size(dev) != SIZE_MAX)
+		return DGEM_REACH_NONE;
+	/* where a bus has addresses of its own, dma_addressing_limited() knows the last page's */
+	return dev->dma_range_map ? DGEM_REACH_SOME : DGEM_REACH_ALL;
 }
 
 /* does a page that is mapped twice have one address? */
@@ -140,9 +142,9 @@ bool dgem_dma_reaches(struct device *dev, struct page *page, size_t size)
  * @phys: physical address of the first byte
  * @size: bytes
  *
- * Such memory is never bounced: dma_map_resource() warns of what is beyond the mask. Before 7.x it
- * takes the physical address for the one on the bus, so a bus with addresses of its own is not
- * supported.
+ * Such memory is never bounced: dma_map_resource() warns of what is beyond the mask. Kernels up to
+ * 6.12 at least take the physical address for the one on the bus, so a bus with addresses of its
+ * own is not supported.
  *
  * Return: whether it does.
  */

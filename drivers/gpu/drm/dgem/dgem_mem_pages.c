@@ -112,7 +112,7 @@ u64 dgem_pages_granule_bytes(const struct dgem_pages *pages, u64 nr)
 
 /**
  * dgem_mem_alloc_pages - allocate a block within a device's reach
- * @dev: the device; NULL: it reaches all memory
+ * @dev: the device; NULL: any block will do
  * @gfp: how, without a zone
  * @order: pages, as a power of two
  * @zone: 0 at first; zones whose blocks were out of reach are not tried again
