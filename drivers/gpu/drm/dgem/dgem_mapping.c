@@ -264,11 +264,14 @@ static int dgem_mapping_fill(struct dgem_object *obj, struct dgem_mapping *map)
 	return 0;
 }
 
-/* in one go: an IOMMU maps it in one piece, too */
+/*
+ * In one go: an IOMMU maps it in one piece, too. Nothing of a resource is ever synced. Without the
+ * attribute that says so, DMA-API debugging up to 6.12 at least warns of one that two devices have.
+ */
 static int dgem_mapping_map_resource(struct dgem_object *obj, struct dgem_mapping *map)
 {
 	dma_addr_t addr = dma_map_resource(map->dev, obj->phys + map->offset, map->length,
-					   map->dir, 0);
+					   map->dir, DMA_ATTR_SKIP_CPU_SYNC);
 	struct scatterlist *sg;
 	unsigned int i;
 
@@ -381,7 +384,7 @@ static void dgem_mapping_unmap(struct dgem_object *obj, struct dgem_mapping *map
 {
 	if (obj->resource)
 		dma_unmap_resource(map->dev, sg_dma_address(map->sgt->sgl), map->length,
-				   map->dir, 0);
+				   map->dir, DMA_ATTR_SKIP_CPU_SYNC);
 	else
 		dma_unmap_sgtable(map->dev, map->sgt, map->dir, DMA_ATTR_SKIP_CPU_SYNC);
 	sg_free_table(&map->table);
