@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/mount.h>
 
 #include "igt.h"
 
@@ -25,6 +26,13 @@ void dgem_write_file(const char *path, const char *text)
 	igt_assert_f(write(fd, text, strlen(text)) == strlen(text), "%s does not take \"%s\"\n",
 		     path, text);
 	close(fd);
+}
+
+void dgem_mount_tracefs(void)
+{
+	if (access("/sys/kernel/tracing/events", F_OK))
+		mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	errno = 0;
 }
 
 bool dgem_can_unbind(void)

@@ -13,6 +13,8 @@
 #define DGEM_PARAMETERS	"/sys/module/dgem/parameters/"
 
 void dgem_write_file(const char *path, const char *text);
+/* if it is not there yet, and can be */
+void dgem_mount_tracefs(void);
 bool dgem_can_unbind(void);
 int __dgem_bind(void);
 void dgem_bind(void);

@@ -397,6 +397,7 @@ static void test_cleaned(int fd, const struct dgem_kind *kind)
 	uint8_t *ptr;
 
 	igt_require_f(!dgem_snoops(fd), "the instance snoops, so nothing is cleaned\n");
+	dgem_mount_tracefs();
 	igt_require_f(!access(TRACING "events/dma/enable", W_OK),
 		      "this kernel does not trace the DMA API\n");
 	dgem_device_name(fd, device, sizeof(device));

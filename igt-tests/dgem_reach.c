@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "igt.h"
@@ -531,8 +530,7 @@ struct log {
 
 static void require_trace(void)
 {
-	if (access(TRACING "/events", F_OK))
-		mount("tracefs", TRACING, "tracefs", 0, NULL);
+	dgem_mount_tracefs();
 	rmdir(OURS);
 	igt_require_f(!mkdir(OURS, 0700), "no tracefs\n");
 	igt_require_f(!access(OURS "/events/dma/enable", W_OK),

@@ -156,6 +156,9 @@ static int attach_lazy(struct crowd *crowd)
 	err = dmabuf < 0 ? dmabuf : __dgem_import(crowd->importer, dmabuf, &import);
 	if (!err) {
 		err = __dgem_run_op(crowd->importer, dgem_op_fill(import, 0, 64, 0x5a, 1));
+		/* 32 bits have no room for it where the CPU has to map it */
+		if (sizeof(long) == 4 && err == -EOPNOTSUPP)
+			err = 0;
 		__dgem_close(crowd->importer, import);
 	}
 	if (dmabuf >= 0)

@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -313,8 +312,7 @@ int igt_main()
 
 	igt_fixture() {
 		fd = dgem_open();
-		if (access(TRACING "/events", F_OK))
-			mount("tracefs", TRACING, "tracefs", 0, NULL);
+		dgem_mount_tracefs();
 		rmdir(OURS);
 		igt_require_f(!mkdir(OURS, 0700), "no tracefs\n");
 		igt_require_f(!access(OURS "/events/dgem/enable", W_OK), "no events of dgem's\n");

@@ -555,11 +555,11 @@ struct drm_dgem_syncobj {
  * no fence yet; a descriptor there that is no sync_file), -E2BIG (an element longer than this
  * kernel knows, with bytes set there), -ENOENT (an object or syncobj), -EACCES (writing an object
  * that cannot be written; DRM_DGEM_SUBMIT_HIGH), -EOPNOTSUPP (an object that the engine cannot
- * reach), -EBUSY (the engine would work on a bounced copy of an object that an importer has
- * mapped), -ENXIO (a range of an object that was purged), -ENOSPC (a quota does not allow for the
- * memory of a lazy object; the objects have more than 4,096 fences to wait for), -EMFILE or -ENFILE
- * (no room for a new sync_file), -EFAULT (its descriptor cannot be written, too), -ENOMEM, -ENODEV,
- * -ERESTARTSYS.
+ * reach; an import that is too large for the CPU to map), -EBUSY (the engine would work on a
+ * bounced copy of an object that an importer has mapped), -ENXIO (a range of an object that was
+ * purged), -ENOSPC (a quota does not allow for the memory of a lazy object; the objects have more
+ * than 4,096 fences to wait for), -EMFILE or -ENFILE (no room for a new sync_file), -EFAULT (its
+ * descriptor cannot be written, too), -ENOMEM, -ENODEV, -ERESTARTSYS.
  *
  * An import is attached to the engine and mapped for it by the first job that uses it: what its
  * exporter says against that is an error of that SUBMIT.

@@ -5,10 +5,13 @@
 
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
 #include <drm/dgem_drm.h>
@@ -121,6 +124,12 @@ static int dgem_cpu_populate(struct dgem_object *obj, const struct dgem_rect *re
 	return dgem_gem_populate(obj, rect->offset, dgem_rect_end(rect) - rect->offset);
 }
 
+/* An import is mapped as a whole, and dma-buf warns if that fails: no more than can be had for sure. */
+static u64 dgem_cpu_import_max(void)
+{
+	return min3((u64)SZ_256M, PFN_PHYS((u64)totalram_pages() / 4), (u64)VMALLOC_TOTAL / 4);
+}
+
 static int dgem_cpu_prepare(struct dgem_engine *engine, struct dgem_engine_job *job)
 {
 	u32 i;
@@ -146,6 +155,8 @@ static int dgem_cpu_prepare(struct dgem_engine *engine, struct dgem_engine_job *
 		/* no mapping needed, and no window to open before */
 		if (ref->obj->ops->at)
 			continue;
+		if (ref->obj->dmabuf && gem->size > dgem_cpu_import_max())
+			return -EOPNOTSUPP;
 		ret = dma_resv_lock_interruptible(gem->resv, NULL);
 		if (ret)
 			return ret;
