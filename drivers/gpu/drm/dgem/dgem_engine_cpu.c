@@ -127,7 +127,7 @@ static int dgem_cpu_populate(struct dgem_object *obj, const struct dgem_rect *re
 /* An import is mapped as a whole, and dma-buf warns if that fails: no more than can be had for sure. */
 static u64 dgem_cpu_import_max(void)
 {
-	return min3((u64)SZ_256M, PFN_PHYS((u64)totalram_pages() / 4), (u64)VMALLOC_TOTAL / 4);
+	return min3((u64)SZ_256M, PFN_PHYS((u64)totalram_pages() / 2), (u64)VMALLOC_TOTAL / 4);
 }
 
 static int dgem_cpu_prepare(struct dgem_engine *engine, struct dgem_engine_job *job)
