@@ -124,7 +124,7 @@ static int dgem_cpu_populate(struct dgem_object *obj, const struct dgem_rect *re
 	return dgem_gem_populate(obj, rect->offset, dgem_rect_end(rect) - rect->offset);
 }
 
-/* An import is mapped as a whole, and dma-buf warns if that fails: no more than can be had for sure. */
+/* an import is mapped as a whole, and dma-buf warns if that fails: no more than can be had */
 static u64 dgem_cpu_import_max(void)
 {
 	return min3((u64)SZ_256M, PFN_PHYS((u64)totalram_pages() / 2), (u64)VMALLOC_TOTAL / 4);
